@@ -1,0 +1,48 @@
+"""What can go wrong in words of the domain. Each message says what to do next."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldError:
+    """One field that cannot be accepted. `pointer` is a JSON Pointer (RFC 6901) into the body."""
+
+    pointer: str
+    detail: str
+
+
+class DomainError(Exception):
+    """Base of the errors that a user caused and can mend."""
+
+
+class SpecRejected(DomainError):
+    """The spec is well-formed but cannot be run: limits, or parts that do not fit together."""
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__("; ".join(f"{e.pointer}: {e.detail}" for e in errors))
+        self.errors = errors
+
+
+class JobNotFound(DomainError):
+    """No job has this id."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"There is no job {job_id!r}. GET /v1/jobs lists the jobs that exist.")
+
+
+class MoveRefused(DomainError):
+    """The job's state does not allow what was asked."""
+
+
+class IdempotencyConflict(DomainError):
+    """The Idempotency-Key was used before with another body."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"Idempotency-Key {key!r} was used before with another body. "
+            "Use a new key for a new job."
+        )
+
+
+class InvalidData(DomainError):
+    """The data set cannot be trained on as the spec asks."""

@@ -1,0 +1,87 @@
+"""What training tells while it runs. The command line prints these, the recorder stores them.
+
+In JSON each is one line with a `kind`; NaN and Inf are strings (see `base`).
+"""
+
+import base64
+import struct
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from service.domain.base import DomainModel, JsonObject
+from service.domain.metrics import EpochMetrics, LayerMetrics
+from service.domain.states import Outcome, Reason
+
+
+class UnitActivity(DomainModel):
+    """Per unit of one hidden layer after an epoch, over the whole training part."""
+
+    layer: int
+    activity: str
+    """Base64 of little-endian float32: mean |h| of each unit."""
+    dead: str
+    """Base64 of one byte a unit: 1 dead, 0 alive, 255 unknown (the layer holds NaN)."""
+
+    @classmethod
+    def pack(cls, layer: int, activity: list[float], dead: list[int]) -> "UnitActivity":
+        return cls(
+            layer=layer,
+            activity=base64.b64encode(struct.pack(f"<{len(activity)}f", *activity)).decode(),
+            dead=base64.b64encode(bytes(dead)).decode(),
+        )
+
+
+class StartedEvent(DomainModel):
+    """The cohort is set up: data loaded, tensors placed."""
+
+    kind: Literal["started"] = "started"
+    members: list[str]
+    environment: JsonObject
+    """Versions, device, threads, kernel: what the numbers depend on besides the spec."""
+
+
+class EpochEvent(DomainModel):
+    """One member finished an epoch."""
+
+    kind: Literal["epoch"] = "epoch"
+    member: str
+    step: int
+    """Optimizer steps taken so far."""
+    metrics: EpochMetrics
+    layers: list[LayerMetrics]
+    units: list[UnitActivity] = []
+
+
+class EndEvent(DomainModel):
+    """One member is trained to its end."""
+
+    kind: Literal["end"] = "end"
+    member: str
+    outcome: Outcome
+    diverged_at_step: int | None = None
+    """The first step, from 1, whose loss, gradient or updated weights were not finite;
+    0 where the initialisation was not."""
+
+
+class FailedEvent(DomainModel):
+    """One member, or with `member` None the whole cohort, cannot go on."""
+
+    kind: Literal["failed"] = "failed"
+    member: str | None
+    reason: Reason
+    detail: str
+
+
+class StoppedEvent(DomainModel):
+    """One member was dropped at the caller's wish, or with None all the rest were."""
+
+    kind: Literal["stopped"] = "stopped"
+    member: str | None
+
+
+TrainingEvent = Annotated[
+    StartedEvent | EpochEvent | EndEvent | FailedEvent | StoppedEvent, Field(discriminator="kind")
+]
+
+TRAINING_EVENT: TypeAdapter[TrainingEvent] = TypeAdapter(TrainingEvent)

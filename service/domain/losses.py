@@ -1,0 +1,73 @@
+"""The losses: formulas, the tasks they fit, and the convention of |r| at r = 0."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from service.domain.base import SpecModel
+
+Task = Literal["classification", "regression"]
+
+
+class Loss(SpecModel):
+    """What every loss has. `r` is the residual, prediction minus target; means are over
+    examples and outputs, as in `torch.nn` with `reduction="mean"`."""
+
+    name: str
+    formula: ClassVar[str]
+    torch_name: ClassVar[str]
+    tasks: ClassVar[tuple[Task, ...]]
+
+    @property
+    def convention(self) -> float | None:
+        """The derivative used at the kink, or None for a smooth loss."""
+        return None
+
+    @property
+    def outside_subdifferential(self) -> bool:
+        return False
+
+    @classmethod
+    def framework_conventions(cls) -> dict[str, float | str] | None:
+        """The derivative at the kink in PyTorch, TensorFlow and JAX."""
+        return None
+
+
+class Mse(Loss):
+    name: Literal["mse"]
+    formula = "mean(r^2)"
+    torch_name = "torch.nn.MSELoss"
+    tasks = ("regression",)
+
+
+class Mae(Loss):
+    name: Literal["mae"]
+    derivative_at_zero: Annotated[
+        float,
+        Field(description="Convention: the derivative of |r| at r = 0.", examples=[0.0]),
+    ] = 0.0
+    formula = "mean(|r|)"
+    torch_name = "torch.nn.L1Loss"
+    tasks = ("regression",)
+
+    @property
+    def convention(self) -> float | None:
+        return self.derivative_at_zero
+
+    @property
+    def outside_subdifferential(self) -> bool:
+        return not -1 <= self.derivative_at_zero <= 1
+
+    @classmethod
+    def framework_conventions(cls) -> dict[str, float | str] | None:
+        return {"pytorch": 0.0, "tensorflow": 0.0, "jax": 1.0}
+
+
+class CrossEntropy(Loss):
+    name: Literal["cross_entropy"]
+    formula = "-log softmax(z)[label], mean over examples"
+    torch_name = "torch.nn.CrossEntropyLoss"
+    tasks = ("classification",)
+
+
+AnyLoss = Annotated[Mse | Mae | CrossEntropy, Field(discriminator="name")]
