@@ -50,7 +50,7 @@ class EpochEvent(DomainModel):
     """Optimizer steps taken so far."""
     metrics: EpochMetrics
     layers: list[LayerMetrics]
-    units: list[UnitActivity] = []
+    units: list[UnitActivity] = Field(default_factory=list)
 
 
 class EndEvent(DomainModel):

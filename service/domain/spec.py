@@ -6,6 +6,7 @@ Same spec, same code version, same kind of device: same numbers.
 import hashlib
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -73,8 +74,12 @@ class Mlp(SpecModel):
     kind: Literal["mlp"] = "mlp"
     hidden: Annotated[
         list[Annotated[int, Field(ge=1)]],
-        Field(min_length=1, description="Units of each hidden layer."),
-    ] = [128, 128]
+        Field(
+            default_factory=lambda: [128, 128],
+            min_length=1,
+            description="Units of each hidden layer; left out: [128, 128].",
+        ),
+    ]
     normalization: Literal["none"] = "none"
     init: Init = Init()
 
@@ -156,7 +161,7 @@ class JobSpec(SpecModel):
 
     name: Name | None = None
     dataset: AnyDataset
-    network: AnyNetwork = Mlp()
+    network: AnyNetwork = Field(default_factory=lambda: Mlp(hidden=[128, 128]))
     activation: AnyActivation
     loss: AnyLoss
     optimizer: AnyOptimizer
@@ -194,7 +199,7 @@ class JobSpec(SpecModel):
     def parameter_count(self) -> int:
         widths = self.layer_widths
         learned_slopes = len(widths) - 2 if self.activation.name == "prelu" else 0
-        return sum((a + 1) * b for a, b in zip(widths, widths[1:], strict=False)) + learned_slopes
+        return sum((a + 1) * b for a, b in pairwise(widths)) + learned_slopes
 
 
 def cohort_key(spec: JobSpec) -> str:

@@ -1,11 +1,10 @@
 """The states of a job, why it ended, and which moves are allowed.
 
-        ┌────────────── returned (lease ran out, worker stopping) ─┐
-        ▼                                                          │
-     queued ──── claimed ────► running ──── finished ────► succeeded
-        │                         ├──── gave up ─────────► failed
-        └── cancel ──► cancelled ◄┴──── cancel
-     failed, cancelled ── retry ──► queued
+   ┌────────────── returned (lease ran out, worker stopping) ─┐
+   ▼                                                          │
+queued ──── claimed ────► running ──── finished ────► succeeded
+   │                         ├──── gave up ─────────► failed
+   └── cancel ──► cancelled ◄┴──── cancel
 """
 
 from enum import StrEnum
@@ -30,8 +29,8 @@ ALLOWED_MOVES: dict[JobStatus, frozenset[JobStatus]] = {
     JobStatus.QUEUED: frozenset({JobStatus.RUNNING, JobStatus.CANCELLED, JobStatus.FAILED}),
     JobStatus.RUNNING: frozenset({JobStatus.QUEUED, *TERMINAL}),
     JobStatus.SUCCEEDED: frozenset(),
-    JobStatus.FAILED: frozenset({JobStatus.QUEUED}),
-    JobStatus.CANCELLED: frozenset({JobStatus.QUEUED}),
+    JobStatus.FAILED: frozenset(),
+    JobStatus.CANCELLED: frozenset(),
 }
 
 

@@ -1,0 +1,210 @@
+"""Who holds a job: claiming, leases, and every write of a worker.
+
+A worker holds a job by (job id, attempt) while its lease, by the database's clock, has not run
+out. `lock_held` is the fence in front of each write: what it does not return is lost, and the
+worker must stop working on it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from service.db.jobs import announce, end_queued, record_status
+from service.db.tables import EpochRow, JobRow, LayerRow, OutboxRow, UnitRow
+from service.db.types import now, now_plus
+from service.domain.base import JsonObject
+from service.domain.spec import JobSpec
+from service.domain.states import JobStatus, Outcome, Reason
+
+Held = Mapping[str, int]
+"""Attempt by job id: what a worker believes that it holds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A job that the caller holds now."""
+
+    job_id: str
+    attempt: int
+    spec: JobSpec
+
+
+def claim(
+    session: Session, job_id: str, *, worker_id: str, limit: int, lease_s: float
+) -> list[Claim]:
+    """Claims a queued job and up to `limit - 1` others of its cohort key, oldest first.
+
+    Empty where the job is not queued (any more): losing the race means walking away. One
+    transaction; on PostgreSQL rows that another claim holds are skipped, on SQLite the write
+    lock admits one claim at a time.
+    """
+    hinted = session.scalar(_waiting(JobRow.cohort_key).where(JobRow.id == job_id))
+    if hinted is None:
+        return []
+    mates = session.scalars(
+        _waiting(JobRow.id)
+        .where(JobRow.cohort_key == hinted, JobRow.id != job_id)
+        .order_by(JobRow.id)
+        .limit(limit - 1)
+    )
+    rows = session.execute(
+        update(JobRow)
+        .where(JobRow.id.in_([job_id, *mates]), JobRow.status == JobStatus.QUEUED)
+        .values(
+            status=JobStatus.RUNNING,
+            attempt=JobRow.attempt + 1,
+            worker_id=worker_id,
+            lease_expires_at=now_plus(lease_s),
+            last_epoch=None,
+        )
+        .returning(JobRow.id, JobRow.attempt, JobRow.spec)
+    ).all()
+    ids = [row.id for row in rows]
+    session.execute(
+        update(JobRow)
+        .where(JobRow.id.in_(ids), JobRow.started_at.is_(None))
+        .values(started_at=now())
+    )
+    session.execute(delete(OutboxRow).where(OutboxRow.job_id.in_(ids)))
+    record_status(session, ids)
+    claims = [
+        Claim(job_id=row.id, attempt=row.attempt, spec=JobSpec.model_validate(row.spec))
+        for row in rows
+    ]
+    return sorted(claims, key=lambda one: one.job_id)
+
+
+def _waiting(column: Any) -> Any:
+    return select(column).where(JobRow.status == JobStatus.QUEUED).with_for_update(skip_locked=True)
+
+
+def lock_held(session: Session, held: Held) -> set[str]:
+    """Which of the jobs the caller still holds; their rows stay locked in this transaction."""
+    return set(session.scalars(select(JobRow.id).where(_holds(held)).with_for_update()))
+
+
+def renew(session: Session, held: Held, *, lease_s: float) -> set[str]:
+    """Extends the leases of what the caller still holds, and returns it."""
+    renewed = session.scalars(
+        update(JobRow)
+        .where(_holds(held))
+        .values(lease_expires_at=now_plus(lease_s))
+        .returning(JobRow.id)
+    )
+    return set(renewed)
+
+
+def _holds(held: Held) -> ColumnElement[bool]:
+    return (
+        (JobRow.status == JobStatus.RUNNING)
+        & tuple_(JobRow.id, JobRow.attempt).in_(list(held.items()))
+        & (JobRow.lease_expires_at > now())
+    )
+
+
+def cancel_requests(session: Session, held: Held) -> set[str]:
+    """Which of the held jobs their users want cancelled."""
+    asked = select(JobRow.id).where(
+        JobRow.id.in_(list(held)), JobRow.cancel_requested_at.is_not(None)
+    )
+    return set(session.scalars(asked))
+
+
+def record_environment(session: Session, held: Held, environment: JsonObject) -> None:
+    """Notes what the numbers of these attempts depend on besides the spec."""
+    mine = lock_held(session, held)
+    session.execute(update(JobRow).where(JobRow.id.in_(mine)).values(environment=environment))
+
+
+def finish(
+    session: Session,
+    held: Held,
+    *,
+    status: JobStatus,
+    outcome: Outcome | None = None,
+    reason: Reason | None = None,
+    detail: str | None = None,
+    diverged_at_step: int | None = None,
+) -> set[str]:
+    """Ends held jobs. Returns those that were still held; the others are left alone.
+
+    What a lost attempt measured beyond this one is removed: all rows of an ended job are of its
+    last attempt.
+    """
+    mine = lock_held(session, held)
+    session.execute(
+        update(JobRow)
+        .where(JobRow.id.in_(mine))
+        .values(
+            status=status,
+            outcome=outcome,
+            reason=reason,
+            detail=detail,
+            diverged_at_step=diverged_at_step,
+            finished_at=now(),
+            lease_expires_at=None,
+            worker_id=None,
+        )
+    )
+    for job_id in mine:
+        for table in (EpochRow, LayerRow, UnitRow):
+            session.execute(
+                delete(table).where(table.job_id == job_id, table.attempt != held[job_id])
+            )
+    record_status(session, sorted(mine), reason)
+    return mine
+
+
+def hand_back(session: Session, held: Held) -> None:
+    """Returns held jobs to the queue at once: a worker that stops loses nobody's turn."""
+    _requeue(session, sorted(lock_held(session, held)), Reason.HANDED_BACK)
+
+
+def give_up_on_silent_workers(
+    session: Session, *, max_attempts: int, limit: int = 100
+) -> Sequence[str]:
+    """Takes jobs whose lease ran out from their workers: back to the queue, or failed where
+    `max_attempts` workers were lost over them. Returns their ids."""
+    expired = session.execute(
+        select(JobRow.id, JobRow.losses, JobRow.cancel_requested_at)
+        .where(JobRow.status == JobStatus.RUNNING, JobRow.lease_expires_at <= now())
+        .order_by(JobRow.lease_expires_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    ids = [row.id for row in expired]
+    session.execute(update(JobRow).where(JobRow.id.in_(ids)).values(losses=JobRow.losses + 1))
+    hopeless = [row.id for row in expired if row.losses + 1 >= max_attempts]
+    if hopeless:
+        end_queued(
+            session,
+            hopeless,
+            JobStatus.FAILED,
+            Reason.WORKER_LOST,
+            f"{max_attempts} workers were lost while they trained this job.",
+        )
+    _requeue(session, [i for i in ids if i not in hopeless], Reason.WORKER_LOST)
+    return ids
+
+
+def _requeue(session: Session, job_ids: Iterable[str], reason: Reason) -> None:
+    """Back to the queue, unless the user wants the job cancelled anyway."""
+    job_ids = list(job_ids)
+    unwanted = set(cancel_requests(session, dict.fromkeys(job_ids, 0)))
+    if unwanted:
+        end_queued(
+            session, sorted(unwanted), JobStatus.CANCELLED, Reason.USER, "Cancelled while running."
+        )
+    waiting = [job_id for job_id in job_ids if job_id not in unwanted]
+    if not waiting:
+        return
+    session.execute(
+        update(JobRow)
+        .where(JobRow.id.in_(waiting))
+        .values(status=JobStatus.QUEUED, lease_expires_at=None, worker_id=None)
+    )
+    announce(session, waiting)
+    record_status(session, waiting, reason)

@@ -1,0 +1,235 @@
+"""Submitting, reading, listing and cancelling jobs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    Row,
+    Select,
+    String,
+    and_,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.orm import Session
+
+from service.db.tables import EpochRow, IdempotencyRow, JobRow, OutboxRow, StatusRow
+from service.db.types import now
+from service.db.upsert import insert_ignoring
+from service.domain.errors import IdempotencyConflict, JobNotFound, MoveRefused
+from service.domain.ids import new_id
+from service.domain.job import Job, SpecWarning, StatusChange
+from service.domain.metrics import EPOCH_COLUMNS, EpochMetrics
+from service.domain.spec import JobSpec, cohort_key
+from service.domain.states import TERMINAL, JobStatus, Reason
+
+
+def submit(
+    session: Session,
+    spec: JobSpec,
+    warnings: list[SpecWarning],
+    *,
+    idempotency: tuple[str, str] | None = None,
+) -> Job:
+    """Stores a queued job and its announcement in the caller's transaction.
+
+    `idempotency` is the caller's key and a digest of the body: the same key with the same digest
+    answers with the job that it made before. Raises IdempotencyConflict for another digest.
+    """
+    job_id = new_id("job")
+    if idempotency is not None:
+        earlier = _claim_key(session, *idempotency, job_id)
+        if earlier is not None:
+            return find(session, earlier)
+    session.execute(
+        insert(JobRow).values(
+            id=job_id,
+            name=spec.name,
+            spec=spec.model_dump(mode="json"),
+            warnings=[warning.model_dump() for warning in warnings],
+            activation=spec.activation.name,
+            cohort_key=cohort_key(spec),
+            epochs=spec.epochs,
+            status=JobStatus.QUEUED,
+            created_at=now(),
+        )
+    )
+    announce(session, [job_id])
+    record_status(session, [job_id])
+    return find(session, job_id)
+
+
+def _claim_key(session: Session, key: str, fingerprint: str, job_id: str) -> str | None:
+    """Takes the key for `job_id`, or returns the id of the job that has it."""
+    taken = insert_ignoring(
+        session,
+        IdempotencyRow,
+        {"key": key, "fingerprint": fingerprint, "job_id": job_id, "created_at": now()},
+    )
+    if taken:
+        return None
+    row = session.get_one(IdempotencyRow, key)
+    if row.fingerprint != fingerprint:
+        raise IdempotencyConflict(key)
+    return row.job_id
+
+
+def announce(session: Session, job_ids: list[str]) -> None:
+    """Puts queued jobs into the outbox, due at once."""
+    for job_id in job_ids:
+        insert_ignoring(session, OutboxRow, {"job_id": job_id, "announced": 0, "due_at": now()})
+
+
+def record_status(session: Session, job_ids: list[str], reason: Reason | None = None) -> None:
+    """Adds the jobs' present status to their histories. Call it in the transaction of the move."""
+    if not job_ids:
+        return
+    session.execute(
+        update(JobRow).where(JobRow.id.in_(job_ids)).values(status_seq=JobRow.status_seq + 1)
+    )
+    moved = select(
+        JobRow.id, JobRow.status_seq, JobRow.status, JobRow.attempt, literal(reason, String), now()
+    ).where(JobRow.id.in_(job_ids))
+    names = ["job_id", "seq", "status", "attempt", "reason", "at"]
+    session.execute(insert(StatusRow).from_select(names, moved))
+
+
+def find(session: Session, job_id: str) -> Job:
+    """The job with this id. Raises JobNotFound."""
+    row = session.execute(_jobs().where(JobRow.id == job_id)).first()
+    if row is None:
+        raise JobNotFound(job_id)
+    return _to_job(row)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFilter:
+    """Which jobs to list; None means any."""
+
+    status: JobStatus | None = None
+    outcome: str | None = None
+    activation: str | None = None
+    name: str | None = None
+    sweep_id: str | None = None
+    study_id: str | None = None
+
+
+def list_newest_first(
+    session: Session, wanted: JobFilter, *, before_id: str | None, limit: int
+) -> list[Job]:
+    """At most `limit` jobs older than `before_id`, newest first (ids sort by creation)."""
+    conditions = [
+        getattr(JobRow, field) == value
+        for field, value in vars(wanted).items()
+        if value is not None
+    ]
+    if before_id is not None:
+        conditions.append(JobRow.id < before_id)
+    query = _jobs().where(and_(true(), *conditions)).order_by(JobRow.id.desc()).limit(limit)
+    return [_to_job(row) for row in session.execute(query)]
+
+
+def count_by_status(session: Session) -> Mapping[str, int]:
+    """How many jobs stand in each status."""
+    query = select(JobRow.status, func.count().label("jobs")).group_by(JobRow.status)
+    return {row.status: row.jobs for row in session.execute(query)}
+
+
+def cancel(session: Session, job_id: str) -> Job:
+    """Cancels a queued job at once and asks the worker of a running one to stop.
+
+    Raises JobNotFound, and MoveRefused where the job has ended. Asking twice changes nothing.
+    """
+    status = session.scalar(select(JobRow.status).where(JobRow.id == job_id).with_for_update())
+    if status is None:
+        raise JobNotFound(job_id)
+    if status in TERMINAL:
+        raise MoveRefused(f"The job has ended ({status}), so there is nothing to cancel.")
+    asked = {"cancel_requested_at": now()}
+    mine = update(JobRow).where(JobRow.id == job_id, JobRow.cancel_requested_at.is_(None))
+    if status == JobStatus.RUNNING:
+        session.execute(mine.values(asked))
+    else:
+        end_queued(session, [job_id], JobStatus.CANCELLED, Reason.USER, "Cancelled while queued.")
+        session.execute(mine.values(asked))
+    return find(session, job_id)
+
+
+def end_queued(
+    session: Session, job_ids: list[str], status: JobStatus, reason: Reason, detail: str
+) -> None:
+    """Ends jobs that no worker holds: a terminal status, and no more announcements."""
+    session.execute(
+        update(JobRow)
+        .where(JobRow.id.in_(job_ids))
+        .values(
+            status=status,
+            reason=reason,
+            detail=detail,
+            finished_at=now(),
+            lease_expires_at=None,
+            worker_id=None,
+        )
+    )
+    session.execute(delete(OutboxRow).where(OutboxRow.job_id.in_(job_ids)))
+    record_status(session, job_ids, reason)
+
+
+def status_changes(session: Session, job_id: str, *, after_seq: int = 0) -> list[StatusChange]:
+    """The job's moves after the `after_seq`th, in order."""
+    query = (
+        select(StatusRow)
+        .where(StatusRow.job_id == job_id, StatusRow.seq > after_seq)
+        .order_by(StatusRow.seq)
+        .limit(1000)
+    )
+    return [
+        StatusChange(
+            seq=row.seq, status=row.status, attempt=row.attempt, reason=row.reason, at=row.at
+        )
+        for row in session.scalars(query)
+    ]
+
+
+def _jobs() -> Select[JobRow, EpochRow]:
+    last = and_(EpochRow.job_id == JobRow.id, EpochRow.epoch == JobRow.last_epoch)
+    query = select(JobRow, EpochRow).outerjoin(EpochRow, last)
+    # Statements above change rows behind the session's back: always show what the table holds.
+    return query.execution_options(populate_existing=True)
+
+
+def _to_job(found: Row[JobRow, EpochRow]) -> Job:
+    row, last = found
+    summary = last and EpochMetrics(**{name: getattr(last, name) for name in EPOCH_COLUMNS})
+    return Job(
+        id=row.id,
+        name=row.name,
+        spec=JobSpec.model_validate(row.spec),
+        status=JobStatus(row.status),
+        outcome=row.outcome,
+        reason=row.reason,
+        detail=row.detail,
+        attempt=row.attempt,
+        progress=_progress(row),
+        warnings=row.warnings,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        cancel_requested_at=row.cancel_requested_at,
+        sweep_id=row.sweep_id,
+        study_id=row.study_id,
+        summary=summary,
+        diverged_at_step=row.diverged_at_step,
+        environment=row.environment,
+    )
+
+
+def _progress(row: JobRow) -> float:
+    if row.status == JobStatus.SUCCEEDED:
+        return 1.0
+    return (row.last_epoch or 0) / row.epochs if row.epochs else 0.0

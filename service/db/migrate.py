@@ -1,0 +1,33 @@
+"""Bringing the database to the newest schema."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+
+from service.db.engine import Database
+
+# Any constant: it keeps two processes from migrating one PostgreSQL database at the same time.
+_LOCK = 7_366_242
+
+
+def upgrade(database: Database) -> None:
+    """Runs every migration that the database does not have yet. Safe to call from several
+    processes at once: on PostgreSQL an advisory lock, on SQLite the write lock orders them."""
+    with database.write_connection() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        command.upgrade(config(connection), "head")
+
+
+def config(connection: Connection) -> Config:
+    """Alembic's configuration for this connection."""
+    spec = find_spec("migrations")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("the package `migrations` is not installed; run `make install`")
+    settings = Config()
+    settings.set_main_option("script_location", str(Path(spec.origin).parent))
+    settings.attributes["connection"] = connection
+    return settings

@@ -1,0 +1,33 @@
+"""Which queued jobs are to be announced to the workers now."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import case, literal, select, update
+from sqlalchemy.orm import Session
+
+from service.db.tables import OutboxRow
+from service.db.types import now, now_plus
+
+
+def due(session: Session, *, limit: int) -> Sequence[str]:
+    """Ids of the jobs whose announcement is due, the longest due first."""
+    query = (
+        select(OutboxRow.job_id)
+        .where(OutboxRow.due_at <= now())
+        .order_by(OutboxRow.due_at, OutboxRow.job_id)
+        .limit(limit)
+    )
+    return session.scalars(query).all()
+
+
+def mark_announced(session: Session, job_ids: Sequence[str], *, republish_s: float) -> None:
+    """Lets the announcements fall due again, each time after twice the wait (at most 64 times
+    `republish_s`), in case the message is lost."""
+    doublings = case({n: 2**n for n in range(6)}, value=OutboxRow.announced, else_=64)
+    session.execute(
+        update(OutboxRow)
+        .where(OutboxRow.job_id.in_(job_ids))
+        .values(
+            announced=OutboxRow.announced + 1, due_at=now_plus(literal(republish_s) * doublings)
+        )
+    )

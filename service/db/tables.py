@@ -1,0 +1,197 @@
+"""Every table. A change here comes with its migration; a test compares the two."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, MetaData, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from service.db.types import Json, Measured, UtcTimestamp
+
+_ID = String(40)
+_WORD = String(32)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012  (SQLAlchemy's own form)
+        int: BigInteger,
+        float: Measured,
+        datetime: UtcTimestamp,
+        dict[str, Any]: Json,
+        list[Any]: Json,
+    }
+
+
+class JobRow(Base):
+    """A job: its spec, its state, and who holds it."""
+
+    __tablename__ = "jobs"
+
+    id: Mapped[str] = mapped_column(_ID, primary_key=True)
+    name: Mapped[str | None] = mapped_column(String(200))
+    spec: Mapped[dict[str, Any]]
+    warnings: Mapped[list[Any]]
+    # The next two repeat parts of the spec, for finding jobs by them.
+    activation: Mapped[str] = mapped_column(_WORD)
+    cohort_key: Mapped[str] = mapped_column(_WORD)
+    epochs: Mapped[int]
+    sweep_id: Mapped[str | None] = mapped_column(_ID, index=True)
+    study_id: Mapped[str | None] = mapped_column(_ID, index=True)
+
+    status: Mapped[str] = mapped_column(_WORD)
+    outcome: Mapped[str | None] = mapped_column(_WORD)
+    reason: Mapped[str | None] = mapped_column(_WORD)
+    detail: Mapped[str | None] = mapped_column(Text)
+    diverged_at_step: Mapped[int | None]
+    environment: Mapped[dict[str, Any] | None]
+
+    # The attempt is the fencing token: it grows with every claim, and each write of a worker
+    # names it. `losses` counts the attempts that ended with a lost worker.
+    attempt: Mapped[int] = mapped_column(default=0)
+    losses: Mapped[int] = mapped_column(default=0)
+    worker_id: Mapped[str | None] = mapped_column(_ID)
+    lease_expires_at: Mapped[datetime | None]
+    last_epoch: Mapped[int | None]
+    status_seq: Mapped[int] = mapped_column(default=0)
+
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    cancel_requested_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("ix_jobs_status_id", "status", "id"),
+        Index("ix_jobs_cohort", "cohort_key", "status", "id"),
+        Index("ix_jobs_lease", "status", "lease_expires_at"),
+    )
+
+
+class StatusRow(Base):
+    """One move of a job from state to state."""
+
+    __tablename__ = "job_statuses"
+
+    job_id: Mapped[str] = mapped_column(
+        _ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    status: Mapped[str] = mapped_column(_WORD)
+    attempt: Mapped[int]
+    reason: Mapped[str | None] = mapped_column(_WORD)
+    at: Mapped[datetime]
+
+
+class OutboxRow(Base):
+    """A queued job that is to be announced to the workers. The row lives as long as the job
+    waits: an announcement that is lost is made again when it falls due."""
+
+    __tablename__ = "outbox"
+
+    job_id: Mapped[str] = mapped_column(
+        _ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    announced: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class IdempotencyRow(Base):
+    """An Idempotency-Key that made a job, and the digest of the body it came with."""
+
+    __tablename__ = "idempotency_keys"
+
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    job_id: Mapped[str] = mapped_column(_ID)
+    created_at: Mapped[datetime]
+
+
+class EpochRow(Base):
+    """`EpochMetrics` of one job and epoch, and the attempt that wrote it."""
+
+    __tablename__ = "epoch_metrics"
+
+    job_id: Mapped[str] = mapped_column(
+        _ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    attempt: Mapped[int]
+    train_loss: Mapped[float | None]
+    train_metric: Mapped[float | None]
+    validation_loss: Mapped[float | None]
+    validation_metric: Mapped[float | None]
+    learning_rate: Mapped[float | None]
+    grad_norm_mean: Mapped[float | None]
+    grad_norm_max: Mapped[float | None]
+    grad_norm_last: Mapped[float | None]
+    dead_fraction: Mapped[float | None]
+    dormant_fraction: Mapped[float | None]
+    saturated_fraction: Mapped[float | None]
+    sparsity: Mapped[float | None]
+    kink_hits: Mapped[int | None]
+    kink_effective: Mapped[int | None]
+    loss_kink_hits: Mapped[int | None]
+    loss_kink_effective: Mapped[int | None]
+    seconds: Mapped[float | None]
+
+
+class LayerRow(Base):
+    """`LayerMetrics` of one job, epoch and hidden layer."""
+
+    __tablename__ = "layer_metrics"
+
+    job_id: Mapped[str] = mapped_column(
+        _ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    layer: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    attempt: Mapped[int]
+    units: Mapped[int]
+    dead: Mapped[int | None]
+    dormant: Mapped[int | None]
+    saturated: Mapped[int | None]
+    sparsity: Mapped[float | None]
+    kink_hits: Mapped[int | None]
+    kink_effective: Mapped[int | None]
+    grad_norm_mean: Mapped[float | None]
+    grad_norm_max: Mapped[float | None]
+    grad_norm_last: Mapped[float | None]
+    update_ratio: Mapped[float | None]
+    weight_norm: Mapped[float | None]
+    effective_rank: Mapped[float | None]
+
+
+class UnitRow(Base):
+    """Per unit of a hidden layer after an epoch: little-endian float32 activity, a byte dead."""
+
+    __tablename__ = "unit_activity"
+
+    job_id: Mapped[str] = mapped_column(
+        _ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    layer: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    attempt: Mapped[int]
+    activity: Mapped[bytes] = mapped_column(LargeBinary)
+    dead: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class WorkerRow(Base):
+    """A worker process and when it was last heard of."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(_ID, primary_key=True)
+    host: Mapped[str] = mapped_column(String(255))
+    pid: Mapped[int]
+    slots: Mapped[int]
+    ready: Mapped[bool] = mapped_column(default=False)
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime]

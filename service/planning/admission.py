@@ -1,0 +1,100 @@
+"""Whether a well-formed spec may run here (`check`), and what its author may not have meant
+(`warn`)."""
+
+from collections.abc import Iterator
+
+from service.domain.datasets import Synthetic
+from service.domain.errors import FieldError
+from service.domain.job import SpecWarning
+from service.domain.limits import Limits
+from service.domain.spec import JobSpec
+
+
+def check(spec: JobSpec, limits: Limits) -> list[FieldError]:
+    """Every reason against the spec; none means that it may be queued."""
+    return [*_exceeded(spec, limits), *_misfits(spec)]
+
+
+def _exceeded(spec: JobSpec, limits: Limits) -> Iterator[FieldError]:
+    dataset, hidden = spec.dataset, spec.network.hidden_widths
+    sizes = [
+        ("/epochs", "epochs", spec.epochs, limits.max_epochs),
+        ("/batch_size", "examples in a batch", spec.batch_size, limits.max_batch_size),
+        ("/network/hidden", "hidden layers", len(hidden), limits.max_layers),
+        *(
+            (f"/network/hidden/{i}", "units in a layer", width, limits.max_units)
+            for i, width in enumerate(hidden)
+        ),
+        ("/network", "parameters", spec.parameter_count, limits.max_parameters),
+    ]
+    if isinstance(dataset, Synthetic):
+        values = dataset.example_count * dataset.feature_count
+        sizes += [
+            ("/dataset/size", "examples", dataset.size, limits.max_examples),
+            ("/dataset", "examples times features", values, limits.max_values),
+        ]
+    for pointer, what, value, limit in sizes:
+        if value > limit:
+            yield FieldError(
+                pointer=pointer, detail=f"{value:,} {what}; the limit here is {limit:,}"
+            )
+
+
+def _misfits(spec: JobSpec) -> Iterator[FieldError]:
+    dataset, loss = spec.dataset, spec.loss
+    if dataset.task not in loss.tasks:
+        yield FieldError(
+            pointer="/loss/name",
+            detail=f"{loss.name} is a loss for {' or '.join(loss.tasks)}, and {dataset.name} is a "
+            f"{dataset.task} data set; GET /v1/catalog lists the losses that fit",
+        )
+    if spec.training_examples < 1:
+        yield FieldError(
+            pointer="/dataset/validation_fraction", detail="leaves no example for training"
+        )
+    classes = dataset.output_count
+    if dataset.task == "classification":
+        parts = {"training": spec.training_examples, "validation": spec.validation_examples}
+        for part, examples in parts.items():
+            if 0 < examples < classes:
+                yield FieldError(
+                    pointer="/dataset/validation_fraction",
+                    detail=f"the {part} part would have {examples} examples for {classes} "
+                    "classes; a stratified split needs one of each",
+                )
+
+
+def warn(spec: JobSpec) -> list[SpecWarning]:
+    """What is legal, and still worth a second look."""
+    return list(_warnings(spec))
+
+
+def _warnings(spec: JobSpec) -> Iterator[SpecWarning]:
+    if spec.activation.outside_subdifferential:
+        left, right = sorted(spec.activation.slopes_at_zero or ())
+        yield SpecWarning(
+            code="outside_subdifferential",
+            pointer="/activation/derivative_at_zero",
+            detail=f"{spec.activation.convention} is no element of the Clarke subdifferential "
+            f"[{left:g}, {right:g}] of {spec.activation.name} at 0",
+        )
+    if spec.loss.outside_subdifferential:
+        yield SpecWarning(
+            code="outside_subdifferential",
+            pointer="/loss/derivative_at_zero",
+            detail=f"{spec.loss.convention} is no element of the Clarke subdifferential [-1, 1] "
+            "of |r| at 0",
+        )
+    if not spec.network.hidden_widths and spec.activation.name != "identity":
+        yield SpecWarning(
+            code="activation_unused",
+            pointer="/activation",
+            detail="a linear network has no hidden layer, so no activation is applied",
+        )
+    if spec.batch_size > spec.training_examples:
+        yield SpecWarning(
+            code="batch_exceeds_data",
+            pointer="/batch_size",
+            detail=f"the training part has {spec.training_examples} examples: every step takes "
+            "all of them",
+        )

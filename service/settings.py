@@ -1,0 +1,61 @@
+"""The only reader of the environment. Every setting has a default that works on a bare machine."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.domain.limits import Limits
+
+
+class Settings(BaseSettings):
+    """Read from `SUBGRAD_…`; the README lists them (a test compares)."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SUBGRAD_", env_nested_delimiter="__", env_ignore_empty=True, frozen=True
+    )
+
+    home: Path = Field(Path(".subgrad"), description="Data folder of the embedded default")
+    host: str = Field("127.0.0.1", description="Address the API listens on")
+    port: int = Field(8000, ge=0, le=65_535, description="Port the API listens on")
+    database_url: str = Field(
+        "", description="SQLAlchemy URL; empty: a SQLite file in the home folder"
+    )
+    broker_url: str = Field(
+        "", description="Celery broker URL; empty: a private Valkey on a socket in the home folder"
+    )
+    queue: str = Field("subgrad", min_length=1, description="Name of the Celery queue")
+    worker_slots: int = Field(1, ge=1, le=64, description="Cohorts that a worker trains at a time")
+    worker_threads: int = Field(
+        0, ge=0, description="Threads of each slot; 0: the machine's cores divided by the slots"
+    )
+    cohort_size: int = Field(64, ge=1, le=4096, description="Most jobs claimed as one cohort")
+    lease_s: float = Field(30.0, gt=0, description="Seconds after which a silent worker loses jobs")
+    max_attempts: int = Field(3, ge=1, description="Tries of a job before it fails as worker_lost")
+    cancel_grace_s: float = Field(
+        5.0, ge=0, description="Seconds a training process has to obey before it is killed"
+    )
+    republish_s: float = Field(
+        15.0, gt=0, description="Seconds after which a waiting job is announced again"
+    )
+    poll_s: float = Field(
+        0.05, gt=0, le=10, description="Seconds between looks at the database by relay and streams"
+    )
+    log_format: Literal["console", "json"] = Field("console", description="Form of log lines")
+    limits: Limits = Field(
+        default_factory=Limits, description="How large a job may be: `SUBGRAD_LIMITS__MAX_EPOCHS` …"
+    )
+
+    @cached_property
+    def resolved_home(self) -> Path:
+        return self.home.expanduser().resolve()
+
+    @property
+    def resolved_database_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.resolved_home / 'subgrad.sqlite3'}"
+
+    @property
+    def uses_embedded_broker(self) -> bool:
+        return not self.broker_url
