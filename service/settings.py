@@ -1,5 +1,8 @@
 """The only reader of the environment. Every setting has a default that works on a bare machine."""
 
+import hashlib
+import os
+import tempfile
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -59,3 +62,27 @@ class Settings(BaseSettings):
     @property
     def uses_embedded_broker(self) -> bool:
         return not self.broker_url
+
+    @property
+    def broker_socket(self) -> Path:
+        """Where the embedded broker listens: in the home folder, or, since the path of a Unix
+        socket holds about 100 characters, in the temporary folder under a name made from it."""
+        socket = self.resolved_home / "broker" / "broker.sock"
+        if len(str(socket).encode()) < 100:
+            return socket
+        digest = hashlib.sha256(str(self.resolved_home).encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"subgrad-{digest}" / "broker.sock"
+
+    @property
+    def resolved_broker_url(self) -> str:
+        return self.broker_url or f"redis+socket://{self.broker_socket}"
+
+    def as_environment(self) -> dict[str, str]:
+        """The environment in which another process reads exactly these settings."""
+        ours = {
+            f"SUBGRAD_{name}".upper(): str(value)
+            for name, value in {**dict(self), "home": self.resolved_home}.items()
+            if name != "limits"
+        }
+        limits = {f"SUBGRAD_LIMITS__{name}".upper(): str(value) for name, value in self.limits}
+        return {**os.environ, **ours, **limits}

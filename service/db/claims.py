@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from service.db.jobs import announce, end_queued, record_status
-from service.db.tables import EpochRow, JobRow, LayerRow, OutboxRow, UnitRow
-from service.db.types import now, now_plus
+from service.db.jobs import announce, end_queued, forget_earlier_attempts, record_status
+from service.db.tables import JobRow, OutboxRow
+from service.db.types import now, now_once, now_plus
 from service.domain.base import JsonObject
 from service.domain.spec import JobSpec
 from service.domain.states import JobStatus, Outcome, Reason
@@ -37,18 +37,23 @@ def claim(
 ) -> list[Claim]:
     """Claims a queued job and up to `limit - 1` others of its cohort key, oldest first.
 
+    A job over which a training process was lost before is claimed alone, so that one that brings
+    its process down takes no other with it a second time.
+
     Empty where the job is not queued (any more): losing the race means walking away. One
     transaction; on PostgreSQL rows that another claim holds are skipped, on SQLite the write
     lock admits one claim at a time.
     """
-    hinted = session.scalar(_waiting(JobRow.cohort_key).where(JobRow.id == job_id))
+    hinted = session.execute(
+        _waiting(JobRow.cohort_key, JobRow.losses).where(JobRow.id == job_id)
+    ).first()
     if hinted is None:
         return []
     mates = session.scalars(
         _waiting(JobRow.id)
-        .where(JobRow.cohort_key == hinted, JobRow.id != job_id)
+        .where(JobRow.cohort_key == hinted.cohort_key, JobRow.losses == 0, JobRow.id != job_id)
         .order_by(JobRow.id)
-        .limit(limit - 1)
+        .limit(limit - 1 if hinted.losses == 0 else 0)
     )
     rows = session.execute(
         update(JobRow)
@@ -77,24 +82,29 @@ def claim(
     return sorted(claims, key=lambda one: one.job_id)
 
 
-def _waiting(column: Any) -> Any:
-    return select(column).where(JobRow.status == JobStatus.QUEUED).with_for_update(skip_locked=True)
+def _waiting(*columns: Any) -> Any:
+    return (
+        select(*columns).where(JobRow.status == JobStatus.QUEUED).with_for_update(skip_locked=True)
+    )
 
 
 def lock_held(session: Session, held: Held) -> set[str]:
-    """Which of the jobs the caller still holds; their rows stay locked in this transaction."""
-    return set(session.scalars(select(JobRow.id).where(_holds(held)).with_for_update()))
+    """Which of the jobs the caller still holds; their rows stay locked in this transaction.
+
+    Whoever waits for several job rows takes them in the order of their ids, so no two wait for
+    each other: every other statement takes one row, skips locked ones, or comes after this one.
+    """
+    mine = select(JobRow.id).where(_holds(held)).order_by(JobRow.id).with_for_update()
+    return set(session.scalars(mine))
 
 
 def renew(session: Session, held: Held, *, lease_s: float) -> set[str]:
     """Extends the leases of what the caller still holds, and returns it."""
-    renewed = session.scalars(
-        update(JobRow)
-        .where(_holds(held))
-        .values(lease_expires_at=now_plus(lease_s))
-        .returning(JobRow.id)
+    mine = lock_held(session, held)
+    session.execute(
+        update(JobRow).where(JobRow.id.in_(mine)).values(lease_expires_at=now_plus(lease_s))
     )
-    return set(renewed)
+    return mine
 
 
 def _holds(held: Held) -> ColumnElement[bool]:
@@ -129,11 +139,7 @@ def finish(
     detail: str | None = None,
     diverged_at_step: int | None = None,
 ) -> set[str]:
-    """Ends held jobs. Returns those that were still held; the others are left alone.
-
-    What a lost attempt measured beyond this one is removed: all rows of an ended job are of its
-    last attempt.
-    """
+    """Ends held jobs. Returns those that were still held; the others are left alone."""
     mine = lock_held(session, held)
     session.execute(
         update(JobRow)
@@ -149,11 +155,7 @@ def finish(
             worker_id=None,
         )
     )
-    for job_id in mine:
-        for table in (EpochRow, LayerRow, UnitRow):
-            session.execute(
-                delete(table).where(table.job_id == job_id, table.attempt != held[job_id])
-            )
+    forget_earlier_attempts(session, sorted(mine))
     record_status(session, sorted(mine), reason)
     return mine
 
@@ -169,25 +171,43 @@ def give_up_on_silent_workers(
     """Takes jobs whose lease ran out from their workers: back to the queue, or failed where
     `max_attempts` workers were lost over them. Returns their ids."""
     expired = session.execute(
-        select(JobRow.id, JobRow.losses, JobRow.cancel_requested_at)
-        .where(JobRow.status == JobStatus.RUNNING, JobRow.lease_expires_at <= now())
+        select(JobRow.id)
+        .where(JobRow.status == JobStatus.RUNNING, JobRow.lease_expires_at <= now_once())
         .order_by(JobRow.lease_expires_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
     ids = [row.id for row in expired]
-    session.execute(update(JobRow).where(JobRow.id.in_(ids)).values(losses=JobRow.losses + 1))
-    hopeless = [row.id for row in expired if row.losses + 1 >= max_attempts]
-    if hopeless:
-        end_queued(
-            session,
-            hopeless,
-            JobStatus.FAILED,
-            Reason.WORKER_LOST,
-            f"{max_attempts} workers were lost while they trained this job.",
-        )
-    _requeue(session, [i for i in ids if i not in hopeless], Reason.WORKER_LOST)
+    detail = f"{max_attempts} workers were lost while they trained this job."
+    _count_loss(session, ids, Reason.WORKER_LOST, detail, max_attempts=max_attempts)
     return ids
+
+
+def lose(session: Session, held: Held, *, reason: Reason, detail: str, max_attempts: int) -> None:
+    """Returns held jobs to the queue after their training process was lost, or fails those for
+    which it was the `max_attempts`th loss."""
+    mine = sorted(lock_held(session, held))
+    _count_loss(session, mine, reason, detail, max_attempts=max_attempts)
+
+
+def _count_loss(
+    session: Session, job_ids: list[str], reason: Reason, detail: str, *, max_attempts: int
+) -> None:
+    if not job_ids:
+        return
+    counted = session.execute(
+        update(JobRow)
+        .where(JobRow.id.in_(job_ids))
+        .values(losses=JobRow.losses + 1)
+        .returning(JobRow.id, JobRow.losses, JobRow.cancel_requested_at)
+    ).all()
+    # What its user gave up is cancelled, not failed: _requeue sees to that.
+    hopeless = sorted(
+        row.id for row in counted if row.losses >= max_attempts and row.cancel_requested_at is None
+    )
+    if hopeless:
+        end_queued(session, hopeless, JobStatus.FAILED, reason, detail)
+    _requeue(session, [job_id for job_id in job_ids if job_id not in hopeless], reason)
 
 
 def _requeue(session: Session, job_ids: Iterable[str], reason: Reason) -> None:

@@ -18,7 +18,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from service.db.tables import EpochRow, IdempotencyRow, JobRow, OutboxRow, StatusRow
+from service.db.tables import (
+    EpochRow,
+    IdempotencyRow,
+    JobRow,
+    LayerRow,
+    OutboxRow,
+    StatusRow,
+    UnitRow,
+)
 from service.db.types import now
 from service.db.upsert import insert_ignoring
 from service.domain.errors import IdempotencyConflict, JobNotFound, MoveRefused
@@ -177,7 +185,16 @@ def end_queued(
         )
     )
     session.execute(delete(OutboxRow).where(OutboxRow.job_id.in_(job_ids)))
+    forget_earlier_attempts(session, job_ids)
     record_status(session, job_ids, reason)
+
+
+def forget_earlier_attempts(session: Session, job_ids: list[str]) -> None:
+    """Removes what earlier attempts measured beyond the last one. Call it in the transaction that
+    ends the jobs: all rows of an ended job are of its last attempt."""
+    for table in (EpochRow, LayerRow, UnitRow):
+        last = select(JobRow.attempt).where(JobRow.id == table.job_id).scalar_subquery()
+        session.execute(delete(table).where(table.job_id.in_(job_ids), table.attempt < last))
 
 
 def status_changes(session: Session, job_id: str, *, after_seq: int = 0) -> list[StatusChange]:

@@ -3,9 +3,9 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Table, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from service.db.claims import Held, lock_held
@@ -44,11 +44,17 @@ def record_epochs(session: Session, held: Held, events: Sequence[EpochEvent]) ->
     insert_or_replace(session, EpochRow, epochs)
     insert_or_replace(session, LayerRow, layers)
     insert_or_replace(session, UnitRow, units)
-    newest = {event.member: event.metrics.epoch for event in kept}
+    newest: dict[str, int] = {}
+    for event in kept:
+        newest[event.member] = max(event.metrics.epoch, newest.get(event.member, 0))
     if newest:
+        jobs = cast(Table, JobRow.__table__)
         session.connection().execute(
-            update(JobRow.__table__)  # type: ignore[arg-type]
-            .where(JobRow.__table__.c.id == bindparam("member"))
+            update(jobs)
+            .where(
+                jobs.c.id == bindparam("member"),
+                func.coalesce(jobs.c.last_epoch, -1) < bindparam("newest"),
+            )
             .values(last_epoch=bindparam("newest")),
             [{"member": member, "newest": epoch} for member, epoch in newest.items()],
         )

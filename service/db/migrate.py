@@ -8,6 +8,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 
 from service.db.engine import Database
+from service.settings import Settings
 
 # Any constant: it keeps two processes from migrating one PostgreSQL database at the same time.
 _LOCK = 7_366_242
@@ -31,3 +32,14 @@ def config(connection: Connection) -> Config:
     settings.set_main_option("script_location", str(Path(spec.origin).parent))
     settings.attributes["connection"] = connection
     return settings
+
+
+def main() -> None:
+    """`python -m service.db.migrate`: brings the database of the settings up to date."""
+    database = Database(Settings().resolved_database_url)
+    upgrade(database)
+    database.dispose()
+
+
+if __name__ == "__main__":
+    main()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, Double, String
+from sqlalchemy import JSON, DateTime, Dialect, Double, ScalarSelect, String, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -72,6 +72,12 @@ class now_plus(FunctionElement[datetime]):  # noqa: N801
 
     type = UtcTimestamp()
     inherit_cache = True
+
+
+def now_once() -> ScalarSelect[datetime]:
+    """The database's clock, read before the statement looks at rows: for finding rows by an index
+    on a time, which PostgreSQL cannot do by a clock that moves while it looks."""
+    return select(now()).scalar_subquery()
 
 
 @compiles(now, "postgresql")

@@ -13,11 +13,16 @@ def register(session: Session, worker_id: str, *, host: str, pid: int, slots: in
     session.execute(insert(WorkerRow).values(row | {"started_at": now(), "seen_at": now()}))
 
 
-def report(session: Session, worker_id: str, *, ready: bool) -> None:
-    """Notes that the worker lives, and whether it can take jobs."""
-    session.execute(
-        update(WorkerRow).where(WorkerRow.id == worker_id).values(seen_at=now(), ready=ready)
+def report(session: Session, worker_id: str, *, ready: bool) -> bool:
+    """Notes that the worker lives, and whether it can take jobs. False where it is not known (any
+    more), after a silence that was too long: it should `register` again."""
+    known = session.scalars(
+        update(WorkerRow)
+        .where(WorkerRow.id == worker_id)
+        .values(seen_at=now(), ready=ready)
+        .returning(WorkerRow.id)
     )
+    return known.first() is not None
 
 
 def remove(session: Session, worker_id: str) -> None:

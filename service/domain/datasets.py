@@ -11,7 +11,9 @@ from service.domain.base import SpecModel
 from service.domain.losses import Task
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
-Size = Annotated[int, Field(ge=2, description="Number of examples, training and validation.")]
+Size = Annotated[
+    int, Field(ge=2, lt=2**63, description="Number of examples, training and validation.")
+]
 
 
 class Dataset(SpecModel):

@@ -4,6 +4,7 @@ In JSON each is one line with a `kind`; NaN and Inf are strings (see `base`).
 """
 
 import base64
+import math
 import struct
 from typing import Annotated, Literal
 
@@ -12,6 +13,9 @@ from pydantic import Field, TypeAdapter
 from service.domain.base import DomainModel, JsonObject
 from service.domain.metrics import EpochMetrics, LayerMetrics
 from service.domain.states import Outcome, Reason
+
+_BEYOND_FLOAT32 = (2 - 2**-24) * 2.0**127
+"""The least number that rounds to infinity in float32."""
 
 
 class UnitActivity(DomainModel):
@@ -25,9 +29,11 @@ class UnitActivity(DomainModel):
 
     @classmethod
     def pack(cls, layer: int, activity: list[float], dead: list[int]) -> "UnitActivity":
+        # struct refuses what is finite in float64 and not in float32.
+        narrow = [math.inf if value >= _BEYOND_FLOAT32 else value for value in activity]
         return cls(
             layer=layer,
-            activity=base64.b64encode(struct.pack(f"<{len(activity)}f", *activity)).decode(),
+            activity=base64.b64encode(struct.pack(f"<{len(narrow)}f", *narrow)).decode(),
             dead=base64.b64encode(bytes(dead)).decode(),
         )
 

@@ -2,11 +2,16 @@
 
 import re
 import secrets
+import threading
 import time
 import uuid
 from typing import Literal
 
 Prefix = Literal["job", "swp", "std", "dat", "wrk"]
+
+_one_at_a_time = threading.Lock()
+_last = 0
+"""Milliseconds since 1970, times 4096, of the last id."""
 
 _FORM = re.compile(r"[a-z]{3}_[0-9a-f]{32}")
 
@@ -14,12 +19,14 @@ _FORM = re.compile(r"[a-z]{3}_[0-9a-f]{32}")
 def new_id(prefix: Prefix) -> str:
     """A fresh id such as `job_0192f0c1…`: the prefix and 32 hexadecimal digits of a UUIDv7.
 
-    RFC 9562, section 5.7 with method 3 of section 6.2: the 12 bits after the milliseconds
-    hold the fraction of the millisecond, so ids made by one process within a millisecond
-    still sort in the order in which they were made (to about 0.25 µs).
+    RFC 9562, section 5.7 with method 3 of section 6.2: the 12 bits after the milliseconds hold
+    the fraction of the millisecond. Ids of one process sort in the order in which they were made,
+    even where the clock stands still or is set back.
     """
-    milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
-    fraction = nanoseconds * 4096 // 1_000_000
+    global _last  # noqa: PLW0603  (one clock per process)
+    with _one_at_a_time:
+        _last = max(time.time_ns() * 4096 // 1_000_000, _last + 1)
+        milliseconds, fraction = divmod(_last, 4096)
     value = milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | secrets.randbits(62)
     return f"{prefix}_{uuid.UUID(int=value).hex}"
 

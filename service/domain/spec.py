@@ -73,7 +73,7 @@ class Mlp(SpecModel):
 
     kind: Literal["mlp"] = "mlp"
     hidden: Annotated[
-        list[Annotated[int, Field(ge=1)]],
+        list[Annotated[int, Field(ge=1, lt=2**63)]],
         Field(
             default_factory=lambda: [128, 128],
             min_length=1,
@@ -166,9 +166,10 @@ class JobSpec(SpecModel):
     loss: AnyLoss
     optimizer: AnyOptimizer
     epochs: Annotated[
-        int, Field(ge=0, description="0 is valid: the state at initialisation is epoch 0.")
+        int,
+        Field(ge=0, lt=2**63, description="0 is valid: the state at initialisation is epoch 0."),
     ] = 20
-    batch_size: Annotated[int, Field(ge=1)] = 64
+    batch_size: Annotated[int, Field(ge=1, lt=2**63)] = 64
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     precision: Precision = "float32"
     device: Device = "auto"

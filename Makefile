@@ -1,0 +1,64 @@
+# Everything a developer or a newcomer runs. `make help` lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Where pip looks for torch first, for example the index of a CUDA build:
+#   make install TORCH_INDEX=<address of the index for your CUDA version, from pytorch.org>
+TORCH_INDEX ?=
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help install demo serve test lint types imports check fix bench lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(INSTALLED) ## Create .venv and install the locked versions
+$(INSTALLED): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(if $(TORCH_INDEX),$(BIN)/pip install -q -c requirements.lock --index-url $(TORCH_INDEX) torch)
+	$(BIN)/pip install -q -c requirements.lock -e '.[worker,embedded,dev]'
+	@touch $@
+
+demo: install ## Train four jobs through the real service and show what was measured
+	@$(BIN)/subgrad demo
+
+serve: install ## Bring the whole service up in the foreground (Ctrl-C ends it)
+	@exec $(BIN)/subgrad up
+
+test: check ## Run all checks and all tests
+	$(BIN)/python -m pytest
+
+check: install lint types imports ## Run the checks that need no server; edits nothing
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+imports: install
+	$(BIN)/lint-imports
+
+fix: install ## Format, and mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install ## Run the benchmarks; docs/benchmarks.md holds the figures
+	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks.first_epoch
+
+lock: ## Write requirements.lock anew from the newest versions
+	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install -q torch==2.13.0 '.[worker,embedded,dev]'
+	.venv-lock/bin/pip freeze --exclude subgrad | sed 's/+cpu$$//' > requirements.lock
+	rm -rf .venv-lock build *.egg-info
+
+clean: ## Remove .venv and all caches; keeps the data in .subgrad
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,48 @@
+"""`python -m service.dispatch`: relay and reaper in one loop, until SIGINT or SIGTERM."""
+
+import signal
+import threading
+import time
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from service import logs
+from service.db import Database
+from service.dispatch.reaper import reap
+from service.dispatch.relay import announce_due
+from service.queue import BROKER_ERRORS, TrainQueue
+from service.settings import Settings
+
+_log = structlog.get_logger("service.dispatch")
+
+
+def main() -> None:
+    settings = Settings()
+    logs.configure(settings)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    run(settings, stop)
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Relays and reaps until told to stop. A database or broker that is away is waited for."""
+    database, queue = Database(settings.resolved_database_url), TrainQueue(settings)
+    reap_every_s = min(settings.lease_s / 3, 5.0)
+    next_reap = time.monotonic()
+    while not stop.wait(settings.poll_s):
+        try:
+            if time.monotonic() >= next_reap:
+                reap(database, max_attempts=settings.max_attempts)
+                next_reap = time.monotonic() + reap_every_s
+            announce_due(database, queue, republish_s=settings.republish_s)
+        except (*BROKER_ERRORS, DBAPIError) as error:
+            _log.warning("waiting for database or broker", error=str(error).splitlines()[0])
+            stop.wait(1.0)
+    queue.close()
+    database.dispose()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,19 @@
+"""Takes jobs from workers that fell silent."""
+
+import structlog
+
+from service.db import Database, claims, workers
+
+_log = structlog.get_logger(__name__)
+
+# A worker reports every few seconds; after so long it is no longer listed.
+_FORGET_WORKER_S = 120.0
+
+
+def reap(database: Database, *, max_attempts: int) -> None:
+    """Returns jobs whose lease ran out to the queue, or fails them after too many losses."""
+    with database.writing() as session:
+        lost = claims.give_up_on_silent_workers(session, max_attempts=max_attempts)
+        workers.forget_silent(session, after_s=_FORGET_WORKER_S)
+    for job_id in lost:
+        _log.warning("lease ran out", job=job_id)

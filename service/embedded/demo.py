@@ -1,0 +1,170 @@
+"""`make demo`: four jobs through the real service, and what was measured of them.
+
+Speaks HTTP like any client. Three jobs differ only in the derivative of ReLU at 0; the fourth has
+a learning rate that kills units.
+"""
+
+import threading
+import time
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from service.embedded import launcher
+from service.settings import Settings
+
+Job = dict[str, Any]
+
+_SPEC = {
+    "dataset": {"name": "digits"},
+    "network": {"kind": "mlp", "hidden": [128, 128]},
+    "activation": {"name": "relu"},
+    "loss": {"name": "cross_entropy"},
+    "optimizer": {"name": "sgd", "learning_rate": 0.1},
+    "epochs": 20,
+    "batch_size": 64,
+}
+_KILLING_RATE = 1.0
+
+
+def demo_specs() -> list[dict[str, Any]]:
+    """The specs that the demo posts."""
+    conventions = [
+        _SPEC
+        | {
+            "name": f"relu'(0) = {value:g}",
+            "activation": {"name": "relu", "derivative_at_zero": value},
+        }
+        for value in (0.0, 0.5, 1.0)
+    ]
+    killer = _SPEC | {
+        "name": f"learning rate {_KILLING_RATE:g}",
+        "optimizer": {"name": "sgd", "learning_rate": _KILLING_RATE},
+    }
+    return [*conventions, killer]
+
+
+def show(settings: Settings, *, stop: threading.Event) -> None:
+    """Runs the demo on a service of its own, or on the one that already runs on this home."""
+    console = Console()
+    url = f"http://{settings.host}:{settings.port}"
+    try:
+        with launcher.running(settings) as watch:
+            with console.status("Starting API, dispatch, broker and worker …"):
+                launcher.wait_until_ready(url, watch, stop=stop)
+            _train_and_report(url, console, stop)
+        where = "`make serve` brings them up again: then open"
+    except launcher.AlreadyRunning:
+        console.print(f"A service is running already: using {url}")
+        _train_and_report(url, console, stop)
+        where = "Open"
+    if not stop.is_set():
+        console.print(
+            f"The jobs are stored in {settings.resolved_home}. {where}\n"
+            f"  dashboard  {url}/\n  API docs   {url}/docs"
+        )
+
+
+def _train_and_report(url: str, console: Console, stop: threading.Event) -> None:
+    if stop.is_set():
+        return
+    started = time.monotonic()
+    with httpx.Client(base_url=url, timeout=30) as http:
+        jobs = [_post(http, spec) for spec in demo_specs()]
+        jobs = _watch(http, jobs, console, stop)
+        if not stop.is_set():
+            console.print(_table(http, jobs))
+            console.print(f"Posted, trained and read back in {time.monotonic() - started:.1f} s.")
+
+
+def _post(http: httpx.Client, spec: dict[str, Any]) -> Job:
+    job: Job = http.post("/v1/jobs", json=spec).raise_for_status().json()
+    return job
+
+
+def _watch(
+    http: httpx.Client, jobs: list[Job], console: Console, stop: threading.Event
+) -> list[Job]:
+    """A bar a job, until all have ended."""
+    bars = Progress(
+        TextColumn("{task.description:<18}"),
+        BarColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        console=console,
+    )
+    with bars:
+        rows: list[TaskID] = [
+            bars.add_task(job["name"], total=1.0, note=job["status"]) for job in jobs
+        ]
+        while not stop.wait(0.1):
+            jobs = [http.get(f"/v1/jobs/{job['id']}").raise_for_status().json() for job in jobs]
+            for row, job in zip(rows, jobs, strict=True):
+                bars.update(row, completed=job["progress"], note=_note(job))
+            if all(job["finished_at"] for job in jobs):
+                break
+    return jobs
+
+
+def _note(job: Job) -> str:
+    summary = job["summary"] or {}
+    if summary.get("epoch") is None:
+        return str(job["status"])
+    return f"{job['status']:<9} epoch {summary['epoch']:>2}  loss {_number(summary['train_loss'])}"
+
+
+def _table(http: httpx.Client, jobs: list[Job]) -> Table:
+    table = Table(title="digits, 64-128-128-10, ReLU, SGD, 20 epochs, float32")
+    for heading in (
+        "job",
+        "loss",
+        "accuracy",
+        "validation",
+        "dead, layer 0",
+        "dead, layer 1",
+        "grad norm",
+        "kink hits",
+    ):
+        table.add_column(heading, justify="left" if heading == "job" else "right")
+    for job in jobs:
+        table.add_row(*_cells(http, job))
+    return table
+
+
+def _cells(http: httpx.Client, job: Job) -> list[str]:
+    if job["status"] != "succeeded":
+        return [job["name"], job["status"], job["detail"] or "", "", "", "", "", ""]
+    last = job["summary"]
+    layers = http.get(f"/v1/jobs/{job['id']}/layers").raise_for_status().json()["columns"]
+    epochs = http.get(f"/v1/jobs/{job['id']}/epochs").raise_for_status().json()["columns"]
+    dead = [
+        "n/a" if count is None else f"{count / units:.1%}"
+        for epoch, count, units in zip(
+            layers["epoch"], layers["dead"], layers["units"], strict=True
+        )
+        if epoch == last["epoch"]
+    ]
+    hits = sum(count or 0 for count in epochs["kink_hits"])
+    return [
+        job["name"],
+        _number(last["train_loss"]),
+        _number(last["train_metric"]),
+        _number(last["validation_metric"]),
+        *dead,
+        _number(last["grad_norm_last"]),
+        f"{hits:,} of {_preactivations(job):,}",
+    ]
+
+
+def _preactivations(job: Job) -> int:
+    """How many pre-activations the training forward passes of the job had."""
+    spec, examples = job["spec"], 1797
+    trained = examples - round(examples * spec["dataset"]["validation_fraction"])
+    return int(job["summary"]["epoch"] * trained * sum(spec["network"]["hidden"]))
+
+
+def _number(value: float | str | None) -> str:
+    return f"{value:.4f}" if isinstance(value, float | int) else str(value)

@@ -1,0 +1,122 @@
+"""Brings the whole service up in the foreground, and down again."""
+
+import fcntl
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from service.db import Database
+from service.db.migrate import upgrade
+from service.embedded.processes import Service, stop_all
+from service.settings import Settings
+
+
+class CannotStart(Exception):
+    """The service cannot come up here; the message says what is in the way."""
+
+
+class AlreadyRunning(CannotStart):
+    """Another service uses the same home folder."""
+
+
+def serve(settings: Settings, *, stop: threading.Event) -> None:
+    """Runs the service until `stop` is set. Raises CannotStart."""
+    with running(settings) as watch:
+        while not stop.wait(0.2):
+            watch()
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that SIGINT and SIGTERM set."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+@contextmanager
+def running(settings: Settings) -> "Iterator[Watch]":
+    """The service, up for as long as the block lasts. Call what it gives every now and then: it
+    starts again what has died."""
+    with _locked(settings.resolved_home):
+        _check_port(settings)
+        database = Database(settings.resolved_database_url)
+        upgrade(database)
+        database.dispose()
+        watch = Watch(settings)
+        try:
+            watch.start()
+            yield watch
+        finally:
+            watch.stop()
+
+
+class Watch:
+    """Looks after the processes: call it to start again what has died."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._environment = settings.as_environment()
+        self._brokers = [
+            Service(name="broker", module="service.embedded.broker")
+            for _ in range(settings.uses_embedded_broker)
+        ]
+        self._services = [
+            Service(name="api", module="service.api"),
+            Service(name="dispatch", module="service.dispatch"),
+            Service(name="worker", module="workers"),
+        ]
+
+    def start(self) -> None:
+        for service in self._brokers + self._services:
+            service.start(self._environment)
+
+    def stop(self) -> None:
+        """Ends everything; the broker last, for the others speak to it until they end."""
+        stop_all(self._services)
+        stop_all(self._brokers)
+
+    def __call__(self) -> None:
+        for service in self._brokers + self._services:
+            service.restart_if_dead(self._environment)
+
+
+def wait_until_ready(url: str, watch: Watch, *, stop: threading.Event) -> None:
+    """Returns when the service can take and train jobs, or when `stop` is set."""
+    while not stop.wait(0.1):
+        watch()
+        try:
+            if httpx.get(f"{url}/readyz", timeout=5).is_success:
+                return
+        except httpx.TransportError:
+            continue
+
+
+@contextmanager
+def _locked(home: Path) -> Iterator[None]:
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "serve.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(
+                f"A service is running on {home} already. Stop it, or set SUBGRAD_HOME to "
+                "another folder and SUBGRAD_PORT to another port."
+            ) from None
+        yield
+
+
+def _check_port(settings: Settings) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise CannotStart(
+                f"Port {settings.port} on {settings.host} is not free ({error.strerror}). "
+                "Set SUBGRAD_PORT to another one."
+            ) from None

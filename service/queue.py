@@ -1,0 +1,73 @@
+"""The way to the workers: sends task names and ids. Knows the broker, not the workers.
+
+A message is a hint that a job waits. The database owns the job, so a message may be lost, doubled
+or late without harm; there is no result backend, no ETA and no revoke.
+"""
+
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from service.settings import Settings
+
+TRAIN_TASK = "subgrad.train"
+
+BROKER_ERRORS = (OperationalError, ConnectionError, TimeoutError)
+"""What sending raises while the broker is away."""
+
+
+def create_celery(settings: Settings) -> Celery:
+    """The Celery application that senders and workers configure alike."""
+    app = Celery("subgrad", broker=settings.resolved_broker_url)
+    app.conf.update(
+        task_serializer="json",
+        accept_content=["json"],
+        result_backend=None,
+        task_ignore_result=True,
+        task_store_errors_even_if_ignored=False,
+        task_default_queue=settings.queue,
+        # Acknowledge early: a job whose worker dies is found by its lease, in the database.
+        task_acks_late=False,
+        worker_prefetch_multiplier=1,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        # A broker that restarts is no reason to stop training.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_transport_options=_transport_options(settings.resolved_broker_url),
+    )
+    return app
+
+
+def _transport_options(url: str) -> dict[str, Any]:
+    if not url.startswith(("redis", "valkey")):
+        return {}
+    return {"socket_connect_timeout": 2.0, "socket_timeout": 5.0, "max_retries": 1}
+
+
+class TrainQueue:
+    """Announces jobs to the workers."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._app = create_celery(settings)
+
+    def announce(self, job_id: str) -> None:
+        """Tells one worker that this job waits. Raises one of BROKER_ERRORS."""
+        self._app.send_task(TRAIN_TASK, args=[job_id], retry=False)
+
+    def close(self) -> None:
+        self._app.close()
+
+
+def broker_is_reachable(settings: Settings, timeout_s: float = 1.0) -> bool:
+    """Whether the broker answers within the time."""
+    app = create_celery(settings)
+    app.conf.broker_connection_timeout = timeout_s
+    try:
+        with app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, timeout=timeout_s)
+    except BROKER_ERRORS:
+        return False
+    finally:
+        app.close()
+    return True

@@ -1,0 +1,120 @@
+"""The training process as its supervisor sees it: started clean, kept warm, killed if need be."""
+
+import contextlib
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO, cast
+
+import structlog
+
+from workers.protocol import NOTICE, Command, Idle, Notice, Ready, Train
+
+_log = structlog.get_logger(__name__)
+
+# Notices that may wait for the recorder. A full queue stops the reader, then the pipe, then the
+# training itself: a slow database slows training down instead of filling the memory.
+_BACKLOG = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exited:
+    """The training process ended by itself."""
+
+    returncode: int
+
+    @property
+    def description(self) -> str:
+        how = f"signal {-self.returncode}" if self.returncode < 0 else f"exit {self.returncode}"
+        return f"The training process was lost ({how})."
+
+
+Inbox = queue.Queue[Notice | Exited]
+
+
+class TrainingProcess:
+    """One `python -m workers.trainer`, started anew rather than forked: a fork of a process that
+    has used torch or CUDA hangs."""
+
+    def __init__(self, *, threads: int, on_ready: Callable[[], None]) -> None:
+        self.inbox: Inbox = queue.Queue(_BACKLOG)
+        self._on_ready = on_ready
+        self._idle = threading.Event()
+        self._idle.set()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "workers.trainer", "--threads", str(threads)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            # Ctrl-C in a terminal goes to the whole group; this one stops when it is told to.
+            start_new_session=True,
+        )
+        self._process = process
+        # Both were asked for as pipes, so neither is None.
+        self._stdin, self._stdout = cast(IO[str], process.stdin), cast(IO[str], process.stdout)
+        threading.Thread(target=self._listen, name="notices", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def send(self, command: Command) -> None:
+        """Sends a command. One to a process that has just ended is dropped: its end is on its
+        way to the inbox."""
+        if isinstance(command, Train):
+            self._idle.clear()
+        try:
+            self._stdin.write(command.model_dump_json() + "\n")
+            self._stdin.flush()
+        except (BrokenPipeError, ValueError):
+            _log.info("training process is gone", pid=self.pid)
+
+    def wait_until_idle(self, timeout_s: float) -> bool:
+        """Drops what is left in the inbox until the cohort is done. Returns whether the process
+        got there in time."""
+        deadline = time.monotonic() + timeout_s
+        while self.is_alive and not self._idle.is_set() and time.monotonic() < deadline:
+            self._drop_notices(wait_s=0.02)
+        self._drop_notices(wait_s=0.0)
+        return self.is_alive and self._idle.is_set()
+
+    def _drop_notices(self, wait_s: float) -> None:
+        with contextlib.suppress(queue.Empty):
+            self.inbox.get(timeout=wait_s or None, block=bool(wait_s))
+            while True:
+                self.inbox.get_nowait()
+
+    def kill(self) -> None:
+        """Ends the process at once and waits until it is gone."""
+        self._process.kill()
+        self._process.wait()
+
+    def close(self, timeout_s: float = 3.0) -> None:
+        """Lets the process end by closing its stdin, or kills it."""
+        try:
+            self._stdin.close()
+            self._process.wait(timeout_s)
+        except (BrokenPipeError, subprocess.TimeoutExpired):
+            self.kill()
+
+    def _listen(self) -> None:
+        for line in self._stdout:
+            notice = NOTICE.validate_json(line)
+            match notice:
+                case Ready():
+                    self._on_ready()
+                case Idle():
+                    self._idle.set()
+                case _:
+                    self.inbox.put(notice)
+        self._stdout.close()
+        self.inbox.put(Exited(returncode=self._process.wait()))

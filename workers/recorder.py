@@ -1,0 +1,125 @@
+"""Turns what training tells into rows: one transaction for whatever has come in meanwhile."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.orm import Session
+
+from service.db import Database, claims, metrics
+from service.domain.events import EndEvent, EpochEvent, FailedEvent, StartedEvent
+from service.domain.states import JobStatus, Outcome, Reason
+from workers.lifecycle import Exited
+from workers.protocol import Notice
+
+_log = structlog.get_logger(__name__)
+
+
+class Recorder:
+    """Writes for one worker. What it is told twice it writes once: every write is fenced by the
+    attempt and keyed by job and epoch."""
+
+    def __init__(self, database: Database, *, max_attempts: int, stop: threading.Event) -> None:
+        self._database, self._max_attempts, self._stop = database, max_attempts, stop
+
+    def record(
+        self, attempts: Mapping[str, int], notices: Sequence[Notice | Exited]
+    ) -> dict[str, int]:
+        """Writes the notices in order and returns the attempts that are still held afterwards:
+        without those that ended and those that were lost to another worker.
+
+        Waits for a database that is away; the lease decides whether that took too long.
+        """
+        while True:
+            try:
+                with self._database.writing() as session:
+                    return self._write(session, dict(attempts), notices)
+            except (OperationalError, InterfaceError) as error:
+                if self._stop.wait(0.5):
+                    raise
+                _log.warning("waiting for the database", error=str(error).splitlines()[0])
+
+    def cancel(self, attempts: Mapping[str, int], unwanted: set[str]) -> dict[str, int]:
+        """Ends the unwanted jobs as cancelled, with what was measured of them, and returns the
+        other attempts."""
+        ending = {job: attempt for job, attempt in attempts.items() if job in unwanted}
+        with self._database.writing() as session:
+            claims.finish(
+                session,
+                ending,
+                status=JobStatus.CANCELLED,
+                reason=Reason.USER,
+                detail="Cancelled while running.",
+            )
+        return {job: attempt for job, attempt in attempts.items() if job not in ending}
+
+    def hand_back(self, attempts: Mapping[str, int]) -> None:
+        """Returns the jobs to the queue, because this worker stops."""
+        with self._database.writing() as session:
+            claims.hand_back(session, attempts)
+
+    def lose(self, attempts: Mapping[str, int], reason: Reason, detail: str) -> None:
+        """Counts a loss against the jobs: each is tried again by itself, or fails."""
+        with self._database.writing() as session:
+            self._lose(session, attempts, reason, detail)
+
+    def _lose(
+        self, session: Session, attempts: Mapping[str, int], reason: Reason, detail: str
+    ) -> None:
+        claims.lose(
+            session, attempts, reason=reason, detail=detail, max_attempts=self._max_attempts
+        )
+
+    def _write(
+        self, session: Session, attempts: dict[str, int], notices: Sequence[Notice | Exited]
+    ) -> dict[str, int]:
+        epochs = [notice for notice in notices if isinstance(notice, EpochEvent)]
+        mine = metrics.record_epochs(session, attempts, epochs)
+        attempts = {job: attempt for job, attempt in attempts.items() if job in mine}
+        self._finish_ended(session, attempts, notices)
+        for notice in notices:
+            match notice:
+                case StartedEvent(environment=environment):
+                    claims.record_environment(session, attempts, environment)
+                case FailedEvent() as failure:
+                    self._fail(session, attempts, failure)
+                case Exited() as exited if attempts:
+                    self._lose(session, attempts, Reason.WORKER_LOST, exited.description)
+                    attempts.clear()
+        return attempts
+
+    def _finish_ended(
+        self, session: Session, attempts: dict[str, int], notices: Sequence[Notice | Exited]
+    ) -> None:
+        """Ends the members that were trained to their end; those with the same finding at once."""
+        findings: dict[tuple[Outcome, int | None], dict[str, int]] = defaultdict(dict)
+        for notice in notices:
+            if isinstance(notice, EndEvent) and notice.member in attempts:
+                finding = (notice.outcome, notice.diverged_at_step)
+                findings[finding][notice.member] = attempts.pop(notice.member)
+        for (outcome, step), ended in findings.items():
+            claims.finish(
+                session,
+                ended,
+                status=JobStatus.SUCCEEDED,
+                outcome=outcome,
+                diverged_at_step=step,
+            )
+
+    def _fail(self, session: Session, attempts: dict[str, int], failure: FailedEvent) -> None:
+        """Ends the member that failed. What failed a whole cohort may be the fault of one member
+        or of their number, so then each is tried again by itself."""
+        failed = {failure.member} if failure.member else set(attempts)
+        ending = {job: attempts.pop(job) for job in failed if job in attempts}
+        if failure.member is None and len(ending) > 1:
+            self._lose(session, ending, failure.reason, failure.detail)
+        else:
+            claims.finish(
+                session,
+                ending,
+                status=JobStatus.FAILED,
+                reason=failure.reason,
+                detail=failure.detail,
+            )
