@@ -1,0 +1,84 @@
+"""How soon the first trained epoch of a job can be read by HTTP, counted from its POST.
+
+`python -m benchmarks.first_epoch [--jobs 40]`: the embedded default in a temporary home, an idle
+and warm worker, one job at a time on the digits MLP 64-128-128-10. Epoch 0 (the state at
+initialisation) and epoch 1 (the first trained one) are reported apart.
+"""
+
+import argparse
+import socket
+import statistics
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from service import logs
+from service.embedded import launcher
+from service.settings import Settings
+
+_SPEC: dict[str, Any] = {
+    "dataset": {"name": "digits"},
+    "network": {"kind": "mlp", "hidden": [128, 128]},
+    "activation": {"name": "relu"},
+    "loss": {"name": "cross_entropy"},
+    "optimizer": {"learning_rate": 0.1},
+    "epochs": 3,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--jobs", type=int, default=40)
+    jobs = parser.parse_args().jobs
+    with tempfile.TemporaryDirectory(prefix="subgrad-bench-") as home:
+        settings = Settings(home=Path(home), port=_free_port())
+        logs.configure(settings, level="WARNING")
+        with launcher.running(settings) as watch:
+            url = f"http://{settings.host}:{settings.port}"
+            launcher.wait_until_ready(url, watch, stop=threading.Event())
+            with httpx.Client(base_url=url, timeout=30) as http:
+                _measure(http, seed=10_000)  # the first job loads the data set
+                seconds = [_measure(http, seed=seed) for seed in range(jobs)]
+    _report(seconds)
+
+
+def _measure(http: httpx.Client, *, seed: int) -> tuple[float, float]:
+    """Seconds from POST until epoch 0 and until epoch 1 were read. Returns when the job ended."""
+    posted = time.perf_counter()
+    job = http.post("/v1/jobs", json=_SPEC | {"seed": seed}).raise_for_status().json()
+    read_at: list[float] = []
+    while len(read_at) < 2:
+        epochs = http.get(f"/v1/jobs/{job['id']}/epochs").raise_for_status().json()
+        seen = len(epochs["columns"]["epoch"])
+        read_at += [time.perf_counter() - posted] * (min(seen, 2) - len(read_at))
+    http.get(f"/v1/jobs/{job['id']}", params={"wait": 30}).raise_for_status()
+    return read_at[0], read_at[1]
+
+
+def _report(seconds: list[tuple[float, float]]) -> None:
+    table = Table(title=f"POST to readable by HTTP, {len(seconds)} jobs, warm idle worker")
+    for heading in ("epoch", "p50 (ms)", "p95 (ms)", "max (ms)"):
+        table.add_column(heading, justify="right")
+    for epoch in (0, 1):
+        values = sorted(one[epoch] * 1000 for one in seconds)
+        p95 = statistics.quantiles(values, n=20)[-1]
+        cells = (statistics.median(values), p95, values[-1])
+        table.add_row(str(epoch), *(f"{cell:.0f}" for cell in cells))
+    Console().print(table)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+if __name__ == "__main__":
+    main()

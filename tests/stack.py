@@ -1,0 +1,139 @@
+"""The processes of the service, started as a user would start them, on the test's settings."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import httpx
+
+from service.settings import Settings
+
+Spec = dict[str, Any]
+T = TypeVar("T")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def digits_spec(**changes: Any) -> Spec:
+    """A small job on digits; about a millisecond a step."""
+    spec: Spec = {
+        "dataset": {"name": "digits"},
+        "network": {"kind": "mlp", "hidden": [16, 16]},
+        "activation": {"name": "relu"},
+        "loss": {"name": "cross_entropy"},
+        "optimizer": {"learning_rate": 0.1},
+        "epochs": 3,
+    }
+    return spec | changes
+
+
+def wait_for(look: Callable[[], T | None], *, what: str, timeout_s: float = 60.0) -> T:
+    """What `look` returns as soon as it is true. Fails with `what` when the time is up."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"not within {timeout_s:.0f} s: {what}")
+
+
+class Stack:
+    """API, dispatch and workers as processes of their own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings.model_copy(update={"port": free_port(), "poll_s": 0.02})
+        self.http = httpx.Client(
+            base_url=f"http://127.0.0.1:{self.settings.port}", timeout=httpx.Timeout(70.0)
+        )
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, module: str) -> "subprocess.Popen[bytes]":
+        process = subprocess.Popen(
+            [sys.executable, "-m", module],
+            env=self.settings.as_environment(),
+            start_new_session=True,
+        )
+        self._processes.append(process)
+        return process
+
+    def start_all(self) -> "subprocess.Popen[bytes]":
+        """Starts everything, waits until it is ready, and returns the worker."""
+        self.start("service.api")
+        self.start("service.dispatch")
+        worker = self.start("workers")
+        self.wait_until_ready()
+        return worker
+
+    def wait_until_ready(self) -> None:
+        wait_for(lambda: self._answers("/readyz"), what="/readyz answers 200")
+
+    def wait_until_listening(self) -> None:
+        wait_for(lambda: self._answers("/healthz"), what="/healthz answers 200")
+
+    def _answers(self, path: str) -> bool:
+        try:
+            return self.http.get(path).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def post(self, spec: Spec) -> str:
+        """Submits the job and returns its id."""
+        job_id: str = self.http.post("/v1/jobs", json=spec).raise_for_status().json()["id"]
+        return job_id
+
+    def job(self, job_id: str, *, wait: int = 0) -> dict[str, Any]:
+        answer = self.http.get(f"/v1/jobs/{job_id}", params={"wait": wait} if wait else None)
+        job: dict[str, Any] = answer.raise_for_status().json()
+        return job
+
+    def ended(self, job_id: str) -> dict[str, Any]:
+        """The job, once it has ended."""
+        job = self.job(job_id, wait=60)
+        assert job["finished_at"], f"still {job['status']} after a minute"
+        return job
+
+    def epochs(self, job_id: str) -> dict[str, list[Any]]:
+        """The series of the job but for `seconds`, which no two runs share."""
+        answer = self.http.get(f"/v1/jobs/{job_id}/epochs").raise_for_status().json()
+        columns: dict[str, list[Any]] = answer["columns"]
+        del columns["seconds"]
+        return columns
+
+    def layers(self, job_id: str) -> dict[str, list[Any]]:
+        answer = self.http.get(f"/v1/jobs/{job_id}/layers").raise_for_status().json()
+        columns: dict[str, list[Any]] = answer["columns"]
+        return columns
+
+    def wait_for_epoch(self, job_id: str, epoch: int) -> None:
+        def reached() -> bool:
+            summary = self.job(job_id)["summary"]
+            return summary is not None and summary["epoch"] >= epoch
+
+        wait_for(reached, what=f"{job_id} reaches epoch {epoch}")
+
+    def close(self) -> None:
+        for process in self._processes:
+            if process.poll() is None:
+                process.terminate()
+        for process in self._processes:
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.http.close()
+
+
+def children_of(pid: int) -> list[int]:
+    """Process ids of the direct children (Linux)."""
+    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+    return [int(line) for line in found.stdout.split()]
