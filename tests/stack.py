@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import httpx
+import psutil
 
 from service.settings import Settings
 
@@ -133,7 +134,9 @@ class Stack:
         self.http.close()
 
 
-def children_of(pid: int) -> list[int]:
-    """Process ids of the direct children (Linux)."""
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
-    return [int(line) for line in found.stdout.split()]
+def is_alive(process: psutil.Process) -> bool:
+    """Whether the process still runs: one that ended and was not waited for does not."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

@@ -52,7 +52,7 @@ class Supervisor:
                 pid=os.getpid(),
                 slots=self._settings.worker_slots,
             )
-        self._leases.is_ready = lambda: any(slot.is_ready.is_set() for slot in self._slots)
+        self._leases.is_ready = lambda: any(slot.is_ready for slot in self._slots)
         self._leases.start()
         for slot in self._slots:
             slot.warm()
@@ -155,15 +155,20 @@ class Slot:
     """Room for one cohort at a time, with a training process that stays warm between cohorts."""
 
     def __init__(self, threads: int) -> None:
-        self.is_ready = threading.Event()
         self._threads = threads
+        self._loaded = threading.Event()
         self._process: TrainingProcess | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a cohort would start without waiting for a process to load."""
+        return self._loaded.is_set() and self._process is not None and self._process.is_alive
 
     def warm(self) -> TrainingProcess:
         """The training process, started if there is none."""
         if self._process is None or not self._process.is_alive:
-            self.is_ready.clear()
-            self._process = TrainingProcess(threads=self._threads, on_ready=self.is_ready.set)
+            self._loaded = threading.Event()
+            self._process = TrainingProcess(threads=self._threads, on_ready=self._loaded.set)
         return self._process
 
     def settle(self, *, grace_s: float) -> None:

@@ -4,6 +4,7 @@ import fcntl
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import httpx
 from service.db import Database
 from service.db.migrate import upgrade
 from service.embedded.processes import Service, stop_all
+from service.queue import broker_is_reachable
 from service.settings import Settings
 
 
@@ -60,7 +62,7 @@ class Watch:
     """Looks after the processes: call it to start again what has died."""
 
     def __init__(self, settings: Settings) -> None:
-        self._environment = settings.as_environment()
+        self._settings, self._environment = settings, settings.as_environment()
         self._brokers = [
             Service(name="broker", module="service.embedded.broker")
             for _ in range(settings.uses_embedded_broker)
@@ -72,7 +74,13 @@ class Watch:
         ]
 
     def start(self) -> None:
-        for service in self._brokers + self._services:
+        for broker in self._brokers:
+            broker.start(self._environment)
+            # Who finds no broker tries again after seconds; this one is up in a moment.
+            while not broker_is_reachable(self._settings):
+                broker.restart_if_dead(self._environment)
+                time.sleep(0.05)
+        for service in self._services:
             service.start(self._environment)
 
     def stop(self) -> None:

@@ -1,9 +1,8 @@
 """What happens to a job when the processes that work on it are killed, stopped or unwanted."""
 
-import os
-import signal
+import psutil
 
-from tests.stack import Stack, children_of, digits_spec, wait_for
+from tests.stack import Stack, digits_spec, is_alive, wait_for
 
 LONG = {"epochs": 400, "batch_size": 16}
 
@@ -29,18 +28,18 @@ def test_a_killed_worker_leaves_no_training_process_behind(stack: Stack) -> None
     worker = stack.start_all()
     job_id = stack.post(digits_spec(**LONG))
     stack.wait_for_epoch(job_id, 1)
-    trainers = children_of(worker.pid)
+    trainers = psutil.Process(worker.pid).children()
     worker.kill()
     worker.wait()
-    wait_for(lambda: not any(map(_is_alive, trainers)), what="the training process ends")
+    wait_for(lambda: not any(map(is_alive, trainers)), what="the training process ends")
 
 
 def test_a_job_survives_the_death_of_its_training_process(stack: Stack) -> None:
     worker = stack.start_all()
     job_id = stack.post(digits_spec(epochs=60, batch_size=16))
     stack.wait_for_epoch(job_id, 2)
-    for trainer in children_of(worker.pid):
-        os.kill(trainer, signal.SIGKILL)
+    for trainer in psutil.Process(worker.pid).children():
+        trainer.kill()
     job = stack.ended(job_id)
     assert (job["status"], job["attempt"]) == ("succeeded", 2)
     assert worker.poll() is None
@@ -52,9 +51,9 @@ def test_a_job_that_always_loses_its_training_process_fails_in_the_end(stack: St
 
     def kill_until_failed() -> bool:
         if stack.job(job_id)["status"] == "running":
-            for trainer in children_of(worker.pid):
-                os.kill(trainer, signal.SIGKILL)
-        return stack.job(job_id)["status"] == "failed"
+            for trainer in psutil.Process(worker.pid).children():
+                trainer.kill()
+        return bool(stack.job(job_id)["status"] == "failed")
 
     wait_for(kill_until_failed, what="the job fails")
     job = stack.job(job_id)
@@ -97,12 +96,3 @@ def test_cancelling_one_member_of_a_cohort_leaves_the_others_alone(stack: Stack)
     ends = [stack.ended(job_id) for job_id in members]
     assert [job["status"] for job in ends] == ["succeeded", "cancelled", "succeeded"]
     assert stack.epochs(members[2])["epoch"] == list(range(101))
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    with open(f"/proc/{pid}/stat") as stat:
-        return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
