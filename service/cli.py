@@ -1,6 +1,8 @@
 """The command line: `subgrad up` and `subgrad demo`."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -24,11 +26,15 @@ def up() -> None:
 
 
 @app.command()
-def demo() -> None:
+def demo(
+    picture: Annotated[
+        Path | None, typer.Option(help="Also save the table as an SVG picture.")
+    ] = None,
+) -> None:
     """Train four jobs through the real service and show what was measured."""
     settings = Settings()
     logs.configure(settings, level="WARNING")
-    _run(lambda: show(settings, stop=launcher.stop_on_signals()))
+    _run(lambda: show(settings, stop=launcher.stop_on_signals(), picture=picture))
 
 
 def _run(work: Callable[[], None]) -> None:

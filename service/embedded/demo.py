@@ -4,8 +4,10 @@ Speaks HTTP like any client. Three jobs differ only in the derivative of ReLU at
 a learning rate that kills units.
 """
 
+import io
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -47,20 +49,25 @@ def demo_specs() -> list[dict[str, Any]]:
     return [*conventions, killer]
 
 
-def show(settings: Settings, *, stop: threading.Event) -> None:
-    """Runs the demo on a service of its own, or on the one that already runs on this home."""
+def show(settings: Settings, *, stop: threading.Event, picture: Path | None = None) -> None:
+    """Runs the demo on a service of its own, or on the one that already runs on this home.
+    Saves the table as a picture where a path is given."""
     console = Console()
     url = f"http://{settings.host}:{settings.port}"
     try:
         with launcher.running(settings) as watch:
             with console.status("Starting API, dispatch, broker and worker …"):
                 launcher.wait_until_ready(url, watch, stop=stop)
-            _train_and_report(url, console, stop)
+            table = _train_and_report(url, console, stop)
         where = "`make serve` brings them up again: then open"
     except launcher.AlreadyRunning:
         console.print(f"A service is running already: using {url}")
-        _train_and_report(url, console, stop)
+        table = _train_and_report(url, console, stop)
         where = "Open"
+    if picture is not None and table is not None:
+        canvas = Console(record=True, width=116, file=io.StringIO())
+        canvas.print(table)
+        canvas.save_svg(str(picture), title="make demo")
     if not stop.is_set():
         console.print(
             f"The jobs are stored in {settings.resolved_home}. {where}\n"
@@ -68,16 +75,20 @@ def show(settings: Settings, *, stop: threading.Event) -> None:
         )
 
 
-def _train_and_report(url: str, console: Console, stop: threading.Event) -> None:
+def _train_and_report(url: str, console: Console, stop: threading.Event) -> Table | None:
+    """Posts, watches and prints. Returns the table, or None where `stop` was set."""
     if stop.is_set():
-        return
+        return None
     started = time.monotonic()
     with httpx.Client(base_url=url, timeout=30) as http:
         jobs = [_post(http, spec) for spec in demo_specs()]
         jobs = _watch(http, jobs, console, stop)
-        if not stop.is_set():
-            console.print(_table(http, jobs))
-            console.print(f"Posted, trained and read back in {time.monotonic() - started:.1f} s.")
+        if stop.is_set():
+            return None
+        table = _table(http, jobs)
+        console.print(table)
+        console.print(f"Posted, trained and read back in {time.monotonic() - started:.1f} s.")
+        return table
 
 
 def _post(http: httpx.Client, spec: dict[str, Any]) -> Job:
