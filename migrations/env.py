@@ -24,6 +24,7 @@ handed_in: Connection | None = context.config.attributes.get("connection")
 if handed_in is not None:
     run(handed_in)
 else:
-    with Database(Settings().resolved_database_url).engine.connect() as own:
+    database = Database(Settings().resolved_database_url)
+    with database.write_connection() as own:
         run(own)
-        own.commit()
+    database.dispose()

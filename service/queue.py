@@ -65,7 +65,7 @@ def broker_is_reachable(settings: Settings, timeout_s: float = 1.0) -> bool:
     app.conf.broker_connection_timeout = timeout_s
     try:
         with app.connection_for_write() as connection:
-            connection.ensure_connection(max_retries=1, timeout=timeout_s)
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=timeout_s)
     except BROKER_ERRORS:
         return False
     finally:

@@ -35,7 +35,9 @@ class Settings(BaseSettings):
         0, ge=0, description="Threads of each slot; 0: the machine's cores divided by the slots"
     )
     cohort_size: int = Field(64, ge=1, le=4096, description="Most jobs claimed as one cohort")
-    lease_s: float = Field(30.0, gt=0, description="Seconds after which a silent worker loses jobs")
+    lease_s: float = Field(
+        30.0, gt=0, le=86_400, description="Seconds after which a silent worker loses jobs"
+    )
     max_attempts: int = Field(3, ge=1, description="Tries of a job before it fails as worker_lost")
     cancel_grace_s: float = Field(
         5.0, ge=0, description="Seconds a training process has to obey before it is killed"

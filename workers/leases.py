@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
-from service.db import Database, claims, workers
+from service.db import UNAVAILABLE, Database, claims, workers
+from service.db.workers import Worker
 
 _log = structlog.get_logger(__name__)
 
@@ -36,8 +36,8 @@ class Holding:
 class Leases:
     """The leases of one worker process, over all its slots."""
 
-    def __init__(self, database: Database, worker_id: str, *, lease_s: float) -> None:
-        self._database, self._worker_id, self._lease_s = database, worker_id, lease_s
+    def __init__(self, database: Database, worker: Worker, *, lease_s: float) -> None:
+        self._database, self._worker, self._lease_s = database, worker, lease_s
         self._holdings: list[Holding] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -72,11 +72,14 @@ class Leases:
                     self._renew()
                     next_renewal = now + self._lease_s / 3
                 if now >= next_report:
-                    with self._database.writing() as session:
-                        workers.report(session, self._worker_id, ready=self.is_ready())
+                    self._report()
                     next_report = now + _REPORT_EVERY_S
-            except DBAPIError as error:
+            except UNAVAILABLE as error:
                 _log.warning("waiting for the database", error=str(error).splitlines()[0])
+
+    def _report(self) -> None:
+        with self._database.writing() as session:
+            workers.report(session, self._worker, ready=self.is_ready())
 
     def _all(self) -> list[tuple[Holding, Mapping[str, int]]]:
         """The holdings with copies of their jobs: slots change them while this thread reads."""

@@ -5,10 +5,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.orm import Session
 
-from service.db import Database, claims, metrics
+from service.db import UNAVAILABLE, Database, Session, claims, metrics
 from service.domain.events import EndEvent, EpochEvent, FailedEvent, StartedEvent
 from service.domain.states import JobStatus, Outcome, Reason
 from workers.lifecycle import Exited
@@ -36,7 +34,7 @@ class Recorder:
             try:
                 with self._database.writing() as session:
                     return self._write(session, dict(attempts), notices)
-            except (OperationalError, InterfaceError) as error:
+            except UNAVAILABLE as error:
                 if self._stop.wait(0.5):
                     raise
                 _log.warning("waiting for the database", error=str(error).splitlines()[0])

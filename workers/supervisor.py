@@ -11,8 +11,9 @@ import threading
 
 import structlog
 
-from service.db import Database, claims, workers
+from service.db import Database, claims, outbox, workers
 from service.db.claims import Claim
+from service.db.workers import Worker
 from service.domain.ids import new_id
 from service.domain.states import Reason
 from service.settings import Settings
@@ -32,26 +33,25 @@ class Supervisor:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._id = new_id("wrk")
+        self._worker = Worker(
+            id=new_id("wrk"),
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            slots=settings.worker_slots,
+        )
         self._database = Database(settings.resolved_database_url)
         self._stopping = threading.Event()
         self._recorder = Recorder(
             self._database, max_attempts=settings.max_attempts, stop=self._stopping
         )
-        self._leases = Leases(self._database, self._id, lease_s=settings.lease_s)
+        self._leases = Leases(self._database, self._worker, lease_s=settings.lease_s)
         self._free: queue.Queue[Slot] = queue.Queue()
         self._slots = [Slot(threads_per_slot(settings)) for _ in range(settings.worker_slots)]
 
     def start(self) -> None:
         """Makes the worker known, and warms up the training processes."""
         with self._database.writing() as session:
-            workers.register(
-                session,
-                self._id,
-                host=socket.gethostname(),
-                pid=os.getpid(),
-                slots=self._settings.worker_slots,
-            )
+            workers.report(session, self._worker, ready=False)
         self._leases.is_ready = lambda: any(slot.is_ready for slot in self._slots)
         self._leases.start()
         for slot in self._slots:
@@ -61,9 +61,13 @@ class Supervisor:
     def train(self, job_id: str) -> None:
         """Claims the job, with its cohort, and returns when all of it ended or was given up.
         Returns at once where the job is not to be had."""
+        if self._stopping.is_set():
+            with self._database.writing() as session:
+                outbox.make_due(session, job_id)
+            return
         slot = self._free.get()
         try:
-            claimed = [] if self._stopping.is_set() else self._claim(job_id)
+            claimed = self._claim(job_id)
             if claimed:
                 self._see_through(slot, claimed)
         finally:
@@ -80,7 +84,7 @@ class Supervisor:
             slot.close()
         self._leases.stop()
         with self._database.writing() as session:
-            workers.remove(session, self._id)
+            workers.remove(session, self._worker.id)
         self._database.dispose()
 
     def _claim(self, job_id: str) -> list[Claim]:
@@ -88,7 +92,7 @@ class Supervisor:
             return claims.claim(
                 session,
                 job_id,
-                worker_id=self._id,
+                worker_id=self._worker.id,
                 limit=self._settings.cohort_size,
                 lease_s=self._settings.lease_s,
             )

@@ -55,11 +55,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
     )
     with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.create_index("ix_jobs_activation", ["activation", "id"], unique=False)
         batch_op.create_index("ix_jobs_cohort", ["cohort_key", "status", "id"], unique=False)
-        batch_op.create_index("ix_jobs_lease", ["status", "lease_expires_at"], unique=False)
-        batch_op.create_index("ix_jobs_status_id", ["status", "id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_jobs_study_id"), ["study_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_jobs_sweep_id"), ["sweep_id"], unique=False)
+        batch_op.create_index("ix_jobs_name", ["name", "id"], unique=False)
+        batch_op.create_index("ix_jobs_outcome", ["outcome", "id"], unique=False)
+        batch_op.create_index("ix_jobs_status", ["status", "id"], unique=False)
+        batch_op.create_index("ix_jobs_study", ["study_id", "id"], unique=False)
+        batch_op.create_index("ix_jobs_sweep", ["sweep_id", "id"], unique=False)
 
     op.create_table(
         "workers",
@@ -175,11 +177,13 @@ def downgrade() -> None:
     op.drop_table("epoch_metrics")
     op.drop_table("workers")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_jobs_sweep_id"))
-        batch_op.drop_index(batch_op.f("ix_jobs_study_id"))
-        batch_op.drop_index("ix_jobs_status_id")
-        batch_op.drop_index("ix_jobs_lease")
+        batch_op.drop_index("ix_jobs_sweep")
+        batch_op.drop_index("ix_jobs_study")
+        batch_op.drop_index("ix_jobs_status")
+        batch_op.drop_index("ix_jobs_outcome")
+        batch_op.drop_index("ix_jobs_name")
         batch_op.drop_index("ix_jobs_cohort")
+        batch_op.drop_index("ix_jobs_activation")
 
     op.drop_table("jobs")
     op.drop_table("idempotency_keys")

@@ -3,6 +3,8 @@
 Functions take the caller's session and never commit; `Database.writing()` does, at the edge.
 """
 
-from service.db.engine import Database
+from sqlalchemy.orm import Session
 
-__all__ = ["Database"]
+from service.db.engine import UNAVAILABLE, Database
+
+__all__ = ["UNAVAILABLE", "Database", "Session"]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select, tuple_, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from service.db.jobs import announce, end_queued, forget_earlier_attempts, record_status
@@ -94,8 +94,18 @@ def lock_held(session: Session, held: Held) -> set[str]:
     Whoever waits for several job rows takes them in the order of their ids, so no two wait for
     each other: every other statement takes one row, skips locked ones, or comes after this one.
     """
-    mine = select(JobRow.id).where(_holds(held)).order_by(JobRow.id).with_for_update()
-    return set(session.scalars(mine))
+    # The attempts are compared here and not in SQL: for a list of pairs both databases plan badly.
+    running = (
+        select(JobRow.id, JobRow.attempt)
+        .where(
+            JobRow.id.in_(list(held)),
+            JobRow.status == JobStatus.RUNNING,
+            JobRow.lease_expires_at > now(),
+        )
+        .order_by(JobRow.id)
+        .with_for_update()
+    )
+    return {row.id for row in session.execute(running) if row.attempt == held[row.id]}
 
 
 def renew(session: Session, held: Held, *, lease_s: float) -> set[str]:
@@ -105,14 +115,6 @@ def renew(session: Session, held: Held, *, lease_s: float) -> set[str]:
         update(JobRow).where(JobRow.id.in_(mine)).values(lease_expires_at=now_plus(lease_s))
     )
     return mine
-
-
-def _holds(held: Held) -> ColumnElement[bool]:
-    return (
-        (JobRow.status == JobStatus.RUNNING)
-        & tuple_(JobRow.id, JobRow.attempt).in_(list(held.items()))
-        & (JobRow.lease_expires_at > now())
-    )
 
 
 def cancel_requests(session: Session, held: Held) -> set[str]:

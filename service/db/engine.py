@@ -1,5 +1,7 @@
 """The connection to the database, and the two kinds of transaction there are."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,9 +9,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 _WRITES = "subgrad_writes"
+_SQLITE_TIMEOUT_S = 30.0
+
+UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
+"""What a transaction raises while the database does not answer."""
 
 
 class Database:
@@ -17,12 +25,16 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine = _create_engine(url)
+        self._reader = self.engine
+        if self.engine.dialect.name == "postgresql":
+            # One picture of the database for all statements of a transaction, as SQLite has it.
+            self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._writer = self.engine.execution_options(**{_WRITES: True})
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A transaction that changes nothing."""
-        with Session(self.engine) as session:
+        """A transaction that changes nothing and sees one moment of the database."""
+        with Session(self._reader) as session:
             yield session
 
     @contextmanager
@@ -63,7 +75,8 @@ def _create_engine(url: str) -> Engine:
     if not parsed.database or parsed.database == ":memory:":
         raise ValueError("SUBGRAD_DATABASE_URL: SQLite needs a file, shared by all processes")
     Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, pool_size=10, max_overflow=30, connect_args={"timeout": 30})
+    timeout = {"timeout": _SQLITE_TIMEOUT_S}
+    engine = create_engine(parsed, pool_size=10, max_overflow=30, connect_args=timeout)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -72,9 +85,24 @@ def _create_engine(url: str) -> Engine:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # The driver's own habit of opening transactions is switched off, see _begin_sqlite.
     connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode = WAL")
+    _switch_to_wal(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _switch_to_wal(connection: Any) -> None:
+    # Needed once in the life of the file. Of all statements this one does not wait for a lock,
+    # whatever the timeout: several processes that open a new file at once would fail.
+    deadline = time.monotonic() + _SQLITE_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -116,6 +116,26 @@ def find(session: Session, job_id: str) -> Job:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Glance:
+    """How far a job is: what has to be read of it to see whether there is more to read."""
+
+    status: JobStatus
+    status_seq: int
+    last_epoch: int | None
+
+
+def glance(session: Session, job_id: str) -> Glance:
+    """Where the job with this id stands. Raises JobNotFound. One small row, made for polling."""
+    query = select(JobRow.status, JobRow.status_seq, JobRow.last_epoch).where(JobRow.id == job_id)
+    row = session.execute(query).first()
+    if row is None:
+        raise JobNotFound(job_id)
+    return Glance(
+        status=JobStatus(row.status), status_seq=row.status_seq, last_epoch=row.last_epoch
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class JobFilter:
     """Which jobs to list; None means any."""
 
@@ -163,8 +183,8 @@ def cancel(session: Session, job_id: str) -> Job:
     if status == JobStatus.RUNNING:
         session.execute(mine.values(asked))
     else:
-        end_queued(session, [job_id], JobStatus.CANCELLED, Reason.USER, "Cancelled while queued.")
         session.execute(mine.values(asked))
+        end_queued(session, [job_id], JobStatus.CANCELLED, Reason.USER, "Cancelled while queued.")
     return find(session, job_id)
 
 
@@ -192,9 +212,10 @@ def end_queued(
 def forget_earlier_attempts(session: Session, job_ids: list[str]) -> None:
     """Removes what earlier attempts measured beyond the last one. Call it in the transaction that
     ends the jobs: all rows of an ended job are of its last attempt."""
-    for table in (EpochRow, LayerRow, UnitRow):
-        last = select(JobRow.attempt).where(JobRow.id == table.job_id).scalar_subquery()
-        session.execute(delete(table).where(table.job_id.in_(job_ids), table.attempt < last))
+    again = select(JobRow.id, JobRow.attempt).where(JobRow.id.in_(job_ids), JobRow.attempt > 1)
+    for job_id, attempt in session.execute(again).all():
+        for table in (EpochRow, LayerRow, UnitRow):
+            session.execute(delete(table).where(table.job_id == job_id, table.attempt < attempt))
 
 
 def status_changes(session: Session, job_id: str, *, after_seq: int = 0) -> list[StatusChange]:

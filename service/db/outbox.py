@@ -6,7 +6,7 @@ from sqlalchemy import case, literal, select, update
 from sqlalchemy.orm import Session
 
 from service.db.tables import OutboxRow
-from service.db.types import now_once, now_plus
+from service.db.types import now, now_once, now_plus
 
 
 def due(session: Session, *, limit: int) -> Sequence[str]:
@@ -40,3 +40,8 @@ def mark_announced(session: Session, job_ids: Sequence[str], *, republish_s: flo
             announced=OutboxRow.announced + 1, due_at=now_plus(literal(republish_s) * doublings)
         )
     )
+
+
+def make_due(session: Session, job_id: str) -> None:
+    """Lets the job be announced again at once: its announcement reached nobody who could act."""
+    session.execute(update(OutboxRow).where(OutboxRow.job_id == job_id).values(due_at=now()))

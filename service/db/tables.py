@@ -43,8 +43,8 @@ class JobRow(Base):
     activation: Mapped[str] = mapped_column(_WORD)
     cohort_key: Mapped[str] = mapped_column(_WORD)
     epochs: Mapped[int]
-    sweep_id: Mapped[str | None] = mapped_column(_ID, index=True)
-    study_id: Mapped[str | None] = mapped_column(_ID, index=True)
+    sweep_id: Mapped[str | None] = mapped_column(_ID)
+    study_id: Mapped[str | None] = mapped_column(_ID)
 
     status: Mapped[str] = mapped_column(_WORD)
     outcome: Mapped[str | None] = mapped_column(_WORD)
@@ -67,10 +67,17 @@ class JobRow(Base):
     finished_at: Mapped[datetime | None]
     cancel_requested_at: Mapped[datetime | None]
 
+    # One index per filter of the list, in the order of the list. None holds what changes while a
+    # job runs (lease, last epoch), so that PostgreSQL renews a lease without touching any index;
+    # the few running jobs are found by their status.
     __table_args__ = (
-        Index("ix_jobs_status_id", "status", "id"),
+        Index("ix_jobs_status", "status", "id"),
         Index("ix_jobs_cohort", "cohort_key", "status", "id"),
-        Index("ix_jobs_lease", "status", "lease_expires_at"),
+        Index("ix_jobs_outcome", "outcome", "id"),
+        Index("ix_jobs_activation", "activation", "id"),
+        Index("ix_jobs_name", "name", "id"),
+        Index("ix_jobs_sweep", "sweep_id", "id"),
+        Index("ix_jobs_study", "study_id", "id"),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Table
+from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -14,8 +14,10 @@ Rows = Sequence[dict[str, Any]]
 
 def insert_ignoring(session: Session, model: type[Base], row: dict[str, Any]) -> bool:
     """Inserts the row unless its key is taken. Returns whether it was inserted."""
+    # By RETURNING and not by the row count, which SQLAlchemy does not know here on PostgreSQL.
     statement = _insert(session, model).values(row).on_conflict_do_nothing()
-    return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1
+    inserted = session.execute(statement.returning(*cast(Table, model.__table__).primary_key))
+    return inserted.first() is not None
 
 
 def insert_or_replace(session: Session, model: type[Base], rows: Rows) -> None:

@@ -1,5 +1,7 @@
 """Which workers are alive."""
 
+from dataclasses import asdict, dataclass
+
 from sqlalchemy import delete, exists, insert, select, update
 from sqlalchemy.orm import Session
 
@@ -7,22 +9,28 @@ from service.db.tables import WorkerRow
 from service.db.types import now, now_plus
 
 
-def register(session: Session, worker_id: str, *, host: str, pid: int, slots: int) -> None:
-    """Makes the worker known; it counts as live once `report` says that it is ready."""
-    row = {"id": worker_id, "host": host, "pid": pid, "slots": slots, "ready": False}
-    session.execute(insert(WorkerRow).values(row | {"started_at": now(), "seen_at": now()}))
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    """A worker process: who it is and how much it can do at a time."""
+
+    id: str
+    host: str
+    pid: int
+    slots: int
 
 
-def report(session: Session, worker_id: str, *, ready: bool) -> bool:
-    """Notes that the worker lives, and whether it can take jobs. False where it is not known (any
-    more), after a silence that was too long: it should `register` again."""
+def report(session: Session, worker: Worker, *, ready: bool) -> None:
+    """Notes that the worker lives, and whether it can take jobs; makes it known where it is not
+    (any more: `forget_silent`)."""
     known = session.scalars(
         update(WorkerRow)
-        .where(WorkerRow.id == worker_id)
+        .where(WorkerRow.id == worker.id)
         .values(seen_at=now(), ready=ready)
         .returning(WorkerRow.id)
     )
-    return known.first() is not None
+    if known.first() is None:
+        row = asdict(worker) | {"ready": ready, "started_at": now(), "seen_at": now()}
+        session.execute(insert(WorkerRow).values(row))
 
 
 def remove(session: Session, worker_id: str) -> None:

@@ -5,10 +5,9 @@ import threading
 import time
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from service import logs
-from service.db import Database
+from service.db import UNAVAILABLE, Database
 from service.dispatch.reaper import reap
 from service.dispatch.relay import announce_due
 from service.queue import BROKER_ERRORS, TrainQueue
@@ -37,7 +36,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
                 reap(database, max_attempts=settings.max_attempts)
                 next_reap = time.monotonic() + reap_every_s
             announce_due(database, queue, republish_s=settings.republish_s)
-        except (*BROKER_ERRORS, DBAPIError) as error:
+        except (*BROKER_ERRORS, *UNAVAILABLE) as error:
             _log.warning("waiting for database or broker", error=str(error).splitlines()[0])
             stop.wait(1.0)
     queue.close()

@@ -17,7 +17,8 @@ class Lifecycle(DomainModel):
 
 def lifecycle(epochs: Sequence[int], dead: Sequence[Dead]) -> Lifecycle:
     """The epochs at which one unit died and revived. An unknown state changes nothing."""
-    died, revived = [], []
+    died: list[int] = []
+    revived: list[int] = []
     was_dead = False
     for epoch, is_dead in zip(epochs, dead, strict=True):
         if is_dead is None or is_dead == was_dead:

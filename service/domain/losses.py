@@ -24,8 +24,15 @@ class Loss(SpecModel):
         return None
 
     @property
+    def slopes_at_zero(self) -> tuple[float, float] | None:
+        """Left and right derivative at residual 0 where they differ, else None."""
+        return None
+
+    @property
     def outside_subdifferential(self) -> bool:
-        return False
+        """Whether the convention is no element of the Clarke subdifferential at 0."""
+        slopes, value = self.slopes_at_zero, self.convention
+        return slopes is not None and value is not None and not min(slopes) <= value <= max(slopes)
 
     @classmethod
     def framework_conventions(cls) -> dict[str, float | str] | None:
@@ -55,8 +62,8 @@ class Mae(Loss):
         return self.derivative_at_zero
 
     @property
-    def outside_subdifferential(self) -> bool:
-        return not -1 <= self.derivative_at_zero <= 1
+    def slopes_at_zero(self) -> tuple[float, float] | None:
+        return (-1.0, 1.0)
 
     @classmethod
     def framework_conventions(cls) -> dict[str, float | str] | None:

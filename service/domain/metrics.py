@@ -7,7 +7,7 @@ NaN); NaN and Inf are measured values.
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from service.domain.base import DomainModel
 
@@ -16,7 +16,11 @@ def _quantity(meaning: str, unit: str = "") -> object:
     return Field(description=meaning, json_schema_extra={"unit": unit} if unit else None)
 
 
-Real = float | None
+Number = Annotated[
+    float,
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}]}),
+]
+Real = Number | None
 Count = int | None
 
 

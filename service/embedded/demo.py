@@ -55,7 +55,7 @@ def show(settings: Settings, *, stop: threading.Event, picture: Path | None = No
     console = Console()
     url = f"http://{settings.host}:{settings.port}"
     try:
-        with launcher.running(settings) as watch:
+        with launcher.running(settings, logs=settings.resolved_home / "logs") as watch:
             with console.status("Starting API, dispatch, broker and worker …"):
                 launcher.wait_until_ready(url, watch, stop=stop)
             table = _train_and_report(url, console, stop)

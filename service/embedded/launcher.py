@@ -42,15 +42,16 @@ def stop_on_signals() -> threading.Event:
 
 
 @contextmanager
-def running(settings: Settings) -> "Iterator[Watch]":
+def running(settings: Settings, *, logs: Path | None = None) -> "Iterator[Watch]":
     """The service, up for as long as the block lasts. Call what it gives every now and then: it
-    starts again what has died."""
+    starts again what has died. The processes' output goes into the folder `logs` if one is given,
+    a file each."""
     with _locked(settings.resolved_home):
         _check_port(settings)
         database = Database(settings.resolved_database_url)
         upgrade(database)
         database.dispose()
-        watch = Watch(settings)
+        watch = Watch(settings, logs)
         try:
             watch.start()
             yield watch
@@ -61,16 +62,20 @@ def running(settings: Settings) -> "Iterator[Watch]":
 class Watch:
     """Looks after the processes: call it to start again what has died."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, logs: Path | None) -> None:
         self._settings, self._environment = settings, settings.as_environment()
-        self._brokers = [
-            Service(name="broker", module="service.embedded.broker")
-            for _ in range(settings.uses_embedded_broker)
-        ]
+        if logs is not None:
+            logs.mkdir(parents=True, exist_ok=True)
+
+        def service(name: str, module: str) -> Service:
+            return Service(name=name, module=module, log=logs and logs / f"{name}.log")
+
+        embedded = settings.uses_embedded_broker
+        self._brokers = [service("broker", "service.embedded.broker")] if embedded else []
         self._services = [
-            Service(name="api", module="service.api"),
-            Service(name="dispatch", module="service.dispatch"),
-            Service(name="worker", module="workers"),
+            service("api", "service.api"),
+            service("dispatch", "service.dispatch"),
+            service("worker", "workers"),
         ]
 
     def start(self) -> None:

@@ -1,11 +1,14 @@
 """Starting, watching and stopping the processes of the service."""
 
+import contextlib
 import ctypes
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
 
 import structlog
 
@@ -27,16 +30,26 @@ class Service:
 
     name: str
     module: str
+    log: Path | None = None
+    """Where its output goes; None: to the launcher's."""
     process: "subprocess.Popen[bytes] | None" = None
     started_at: float = 0.0
     short_lives: int = field(default=0)
 
     def start(self, environment: dict[str, str]) -> None:
         self.started_at = time.monotonic()
-        self.process = subprocess.Popen(
+        with self.log.open("ab") if self.log else contextlib.nullcontext() as output:
+            self.process = self._popen(environment, output)
+
+    def _popen(
+        self, environment: dict[str, str], output: IO[bytes] | None
+    ) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
             [sys.executable, "-m", self.module],
             env=environment,
             stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
             # Ctrl-C reaches the launcher alone, which then stops the others in order.
             start_new_session=True,
             # Unsafe with threads; the launcher has none when it starts a process.

@@ -1,0 +1,59 @@
+"""The application: what it is made of, in one place. Importing this does nothing."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import Depends, FastAPI
+
+from service.api import catalog, errors, events, health, jobs, pages, series
+from service.api.envelope import Envelope
+from service.api.openapi import TAGS, Api, refuse_unknown_query
+from service.db import Database
+from service.queue import broker_is_reachable
+from service.settings import Settings
+
+_DESCRIPTION = """\
+Trains small networks and measures what their kinks do: dead units, kink hits, gradients.
+
+Post a spec to `/v1/jobs`, follow `/v1/jobs/{id}/events`, read `/v1/jobs/{id}/epochs`. A spec's
+possibilities are in `/v1/catalog`. Errors are problem documents (RFC 9457). NaN and infinite
+measurements are the strings `"NaN"`, `"Infinity"` and `"-Infinity"`; null means "not measured".
+"""
+
+
+def create_app(
+    settings: Settings,
+    database: Database | None = None,
+    broker_answers: Callable[[Settings], bool] = broker_is_reachable,
+) -> FastAPI:
+    """The API on the given database, or on one of its own that it closes at the end."""
+    used = database or Database(settings.resolved_database_url)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        if database is None:
+            used.dispose()
+
+    app = Api(
+        title="Subgrad",
+        version="0.1.0",
+        summary="A model-training microservice that measures dead units, kinks and gradients",
+        description=_DESCRIPTION,
+        openapi_tags=TAGS,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        separate_input_output_schemas=False,
+        generate_unique_id_function=lambda route: route.name,
+        dependencies=[Depends(refuse_unknown_query)],
+        lifespan=lifespan,
+    )
+    app.state.settings = settings
+    app.state.database = used
+    app.state.broker_answers = broker_answers
+    app.add_middleware(Envelope)
+    errors.install(app)
+    for resource in (jobs, series, events, catalog, health, pages):
+        app.include_router(resource.router)
+    return app

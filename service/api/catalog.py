@@ -1,0 +1,199 @@
+"""Everything a spec may say. Derived from the domain's classes: nothing is listed here again."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from http import HTTPStatus
+from typing import Any, get_args
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from service.api.dependencies import SettingsDep
+from service.api.openapi import problems
+from service.domain.activations import Activation, AnyActivation
+from service.domain.base import DomainModel, JsonObject, SpecModel
+from service.domain.datasets import AnyDataset, Dataset
+from service.domain.limits import Limits
+from service.domain.losses import AnyLoss, Loss, Task
+from service.domain.metrics import EpochMetrics, LayerMetrics
+from service.domain.spec import AnyNetwork, AnyOptimizer, Init, JobSpec, Optimizer
+from service.domain.variants import models_in, variants
+
+router = APIRouter(prefix="/v1/catalog", tags=["catalog"])
+
+
+class Choice(BaseModel):
+    """Something that a spec may name."""
+
+    name: str
+    description: str
+    parameters: JsonObject = Field(description="JSON Schema of each field besides the name")
+
+
+class Kinked(Choice):
+    """Something with a formula, and perhaps with points where it has no derivative."""
+
+    formula: str
+    implementation: str = Field(
+        description="PyTorch's: the same function written another way has another derivative"
+    )
+    kinks: list[float] = Field(description="Where it has no derivative, with default parameters")
+    accepts_derivative_at_zero: bool
+    subdifferential: list[float] | None = Field(
+        description="Clarke's at 0, with default parameters: its two ends; null where smooth"
+    )
+    framework_conventions: dict[str, float | str] | None = Field(
+        description="The derivative used at 0, by framework; a name stands for that parameter"
+    )
+
+
+class LossChoice(Kinked):
+    tasks: list[Task]
+
+
+class DatasetChoice(Choice):
+    task: Task
+    examples: int = Field(description="With default parameters")
+    features: int
+    outputs: int = Field(description="Classes, or target columns")
+
+
+class Quantity(BaseModel):
+    """A column of a series."""
+
+    name: str
+    meaning: str
+    unit: str | None = Field(description="null: a pure number")
+
+
+class Catalog(BaseModel):
+    """Everything a spec may say, and everything that is measured."""
+
+    activations: list[Kinked]
+    losses: list[LossChoice]
+    datasets: list[DatasetChoice]
+    networks: list[Choice]
+    inits: list[str]
+    optimizers: list[Choice]
+    schedules: list[Choice]
+    precisions: list[str]
+    devices: list[str]
+    epoch_quantities: list[Quantity]
+    layer_quantities: list[Quantity]
+    limits: Limits
+    limit_meanings: dict[str, str]
+    spec_schema: JsonObject = Field(description="JSON Schema of a job spec")
+
+
+@router.get("", responses={HTTPStatus.OK: {"description": "The catalogue"}, **problems()})
+def read_catalog(settings: SettingsDep) -> Catalog:
+    """Read everything a spec may say."""
+    return build_catalog(settings.limits)
+
+
+@cache
+def build_catalog(limits: Limits) -> Catalog:
+    return Catalog(
+        activations=[
+            _activation(*one) for one in variants(AnyActivation, "name", Activation).items()
+        ],
+        losses=[_loss(*one) for one in variants(AnyLoss, "name", Loss).items()],
+        datasets=[_dataset(*one) for one in variants(AnyDataset, "name", Dataset).items()],
+        networks=_choices(variants(AnyNetwork, "kind", SpecModel)),
+        inits=_names(Init, "name"),
+        optimizers=_choices(variants(AnyOptimizer, "name", Optimizer)),
+        schedules=_choices({_names(m, "name")[0]: m for m in _schedules()}),
+        precisions=_names(JobSpec, "precision"),
+        devices=_names(JobSpec, "device"),
+        epoch_quantities=_quantities(EpochMetrics),
+        layer_quantities=_quantities(LayerMetrics),
+        limits=limits,
+        limit_meanings={
+            name: field.description or "" for name, field in Limits.model_fields.items()
+        },
+        spec_schema=JobSpec.model_json_schema(),
+    )
+
+
+def _schedules() -> Sequence[type[SpecModel]]:
+    return models_in(Optimizer.model_fields["schedule"].annotation, SpecModel)
+
+
+def _names(model: type[SpecModel], field: str) -> list[str]:
+    return list(get_args(model.model_fields[field].annotation))
+
+
+def _choices(models: Mapping[str, type[SpecModel]]) -> list[Choice]:
+    return [Choice(**_facts(name, model)) for name, model in models.items()]
+
+
+def _facts(name: str, model: type[SpecModel]) -> JsonObject:
+    schema = model.model_json_schema()
+    parameters = {
+        field: _inline(part, schema.get("$defs", {}))
+        for field, part in schema["properties"].items()
+        if part.get("const") != name
+    }
+    return {
+        "name": name,
+        "description": " ".join((vars(model).get("__doc__") or "").split()),
+        "parameters": parameters,
+    }
+
+
+def _inline(schema: Any, definitions: JsonObject) -> Any:
+    """The schema with its references resolved, so that it stands by itself."""
+    if isinstance(schema, list):
+        return [_inline(part, definitions) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        rest = {key: part for key, part in schema.items() if key != "$ref"}
+        return _inline(definitions[schema["$ref"].rsplit("/", 1)[-1]] | rest, definitions)
+    return {key: _inline(part, definitions) for key, part in schema.items()}
+
+
+def _kinked(name: str, model: type[Activation] | type[Loss], kinks: list[float]) -> JsonObject:
+    slopes = model.model_validate({"name": name}).slopes_at_zero
+    return _facts(name, model) | {
+        "formula": model.formula,
+        "implementation": model.torch_name,
+        "kinks": kinks,
+        "accepts_derivative_at_zero": "derivative_at_zero" in model.model_fields,
+        "subdifferential": sorted(slopes) if slopes else None,
+        "framework_conventions": model.framework_conventions(),
+    }
+
+
+def _activation(name: str, model: type[Activation]) -> Kinked:
+    kinks = list(model.model_validate({"name": name}).kinks)
+    return Kinked(**_kinked(name, model, kinks))
+
+
+def _loss(name: str, model: type[Loss]) -> LossChoice:
+    kinks = [0.0] if model.model_validate({"name": name}).slopes_at_zero else []
+    return LossChoice(**_kinked(name, model, kinks), tasks=list(model.tasks))
+
+
+def _dataset(name: str, model: type[Dataset]) -> DatasetChoice:
+    dataset = model.model_validate({"name": name})
+    facts = _facts(name, model)
+    facts["description"] = f"{model.title}. {facts['description']}".strip()
+    return DatasetChoice(
+        **facts,
+        task=model.task,
+        examples=dataset.example_count,
+        features=dataset.feature_count,
+        outputs=dataset.output_count,
+    )
+
+
+def _quantities(model: type[DomainModel]) -> list[Quantity]:
+    quantities = []
+    for name, field in model.model_fields.items():
+        extra = field.json_schema_extra
+        unit = extra.get("unit") if isinstance(extra, dict) else None
+        quantities.append(
+            Quantity(name=name, meaning=field.description or "", unit=str(unit) if unit else None)
+        )
+    return quantities

@@ -1,0 +1,34 @@
+"""What endpoints ask for in their signatures."""
+
+from typing import Annotated, cast
+
+from fastapi import Depends, Path, Request
+
+from service.db import Database
+from service.domain.errors import JobNotFound
+from service.domain.ids import is_id
+from service.settings import Settings
+
+
+# Coroutines, so that FastAPI does not send these one-liners through the thread pool.
+async def _settings(request: Request) -> Settings:
+    return cast(Settings, request.app.state.settings)
+
+
+async def _database(request: Request) -> Database:
+    return cast(Database, request.app.state.database)
+
+
+_JOB_ID = Path(description="Id of a job", examples=["job_019ab3c0f3e07d1fa3b5c1d2e3f40516"])
+
+
+async def _job_id(job_id: Annotated[str, _JOB_ID]) -> str:
+    # What has not even the form of an id is not worth asking the database for.
+    if not is_id(job_id, "job"):
+        raise JobNotFound(job_id)
+    return job_id
+
+
+SettingsDep = Annotated[Settings, Depends(_settings)]
+DatabaseDep = Annotated[Database, Depends(_database)]
+JobId = Annotated[str, Depends(_job_id)]

@@ -1,0 +1,201 @@
+"""Everything that can go wrong, as problem documents (RFC 9457).
+
+`PROBLEMS` is the one table of codes, and the only place where HTTP status numbers stand.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from itertools import islice
+from typing import Any, cast
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from service.api.validation import describe_parameter_errors
+from service.db import UNAVAILABLE
+from service.domain.errors import (
+    DomainError,
+    FieldError,
+    IdempotencyConflict,
+    JobNotFound,
+    MoveRefused,
+    SpecRejected,
+)
+
+MEDIA_TYPE = "application/problem+json"
+
+MOST_ERRORS = 100
+"""A body of thousands of unknown fields is answered with the first of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """What all problems of one code share."""
+
+    status: int
+    title: str
+    retry_after_s: int | None = None
+
+
+PROBLEMS: Mapping[str, Kind] = {
+    "malformed_json": Kind(status=400, title="The body is not JSON"),
+    "path_not_found": Kind(status=404, title="Nothing stands at this path"),
+    "job_not_found": Kind(status=404, title="There is no such job"),
+    "method_not_allowed": Kind(status=405, title="The path does not take this method"),
+    "move_refused": Kind(status=409, title="The job's state does not allow it"),
+    "body_too_large": Kind(status=413, title="The body is too large"),
+    "unsupported_media_type": Kind(status=415, title="The body must be JSON"),
+    "invalid_spec": Kind(status=422, title="The spec cannot be accepted"),
+    "spec_rejected": Kind(status=422, title="The spec cannot be run here"),
+    "invalid_request": Kind(status=422, title="A parameter cannot be accepted"),
+    "idempotency_conflict": Kind(status=422, title="The key was used with another body"),
+    "internal_error": Kind(status=500, title="Something failed here"),
+    "database_unavailable": Kind(status=503, title="The database does not answer", retry_after_s=2),
+    "not_ready": Kind(status=503, title="The service cannot run jobs now", retry_after_s=2),
+}
+
+_CODE_OF: Mapping[type[DomainError], str] = {
+    JobNotFound: "job_not_found",
+    MoveRefused: "move_refused",
+    IdempotencyConflict: "idempotency_conflict",
+    SpecRejected: "spec_rejected",
+}
+
+# What Starlette raises by itself: unknown paths and methods.
+_CODE_OF_STATUS = {404: "path_not_found", 405: "method_not_allowed"}
+
+
+class ProblemField(BaseModel):
+    """One part of the request that cannot be accepted."""
+
+    pointer: str = Field(
+        description="JSON Pointer (RFC 6901) into the body; `/query/…` and `/header/…` for the rest"
+    )
+    detail: str
+
+
+class Problem(BaseModel):
+    """What went wrong and what to do next (RFC 9457)."""
+
+    type: str = Field(description="`urn:subgrad:problem:` and the code")
+    title: str
+    status: int
+    detail: str
+    instance: str = Field(description="Path of the request")
+    code: str = Field(description="Stable name of this kind of problem, for programs")
+    request_id: str = Field(description="The same as in `X-Request-Id` and in the server's log")
+    errors: list[ProblemField]
+
+    @classmethod
+    def build(
+        cls,
+        code: str,
+        detail: str,
+        errors: Iterable[FieldError] = (),
+        *,
+        instance: str,
+        request_id: str,
+    ) -> "Problem":
+        return cls(
+            type=f"urn:subgrad:problem:{code}",
+            title=PROBLEMS[code].title,
+            status=PROBLEMS[code].status,
+            detail=detail,
+            instance=instance,
+            code=code,
+            request_id=request_id,
+            errors=[ProblemField(pointer=e.pointer, detail=e.detail) for e in errors],
+        )
+
+
+class ApiError(Exception):
+    """A problem that this package finds by itself. `code` is a key of PROBLEMS."""
+
+    def __init__(self, code: str, detail: str, errors: Iterable[FieldError] = ()) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.errors = list(islice(errors, MOST_ERRORS))
+
+
+def invalid(pointer: str, detail: str) -> ApiError:
+    """One parameter that cannot be accepted."""
+    error = FieldError(pointer=pointer, detail=detail)
+    return ApiError("invalid_request", f"{pointer}: {detail}", [error])
+
+
+def problem_response(
+    request: Request,
+    code: str,
+    detail: str,
+    errors: Iterable[FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    problem = Problem.build(
+        code,
+        detail,
+        errors,
+        instance=quote(request.scope["path"], errors="replace"),
+        request_id=request.state.request_id,
+    )
+    kind = PROBLEMS[code]
+    sent = dict(headers or {})
+    if kind.retry_after_s is not None:
+        sent["Retry-After"] = str(kind.retry_after_s)
+    # ASCII, because a detail may quote text that has no UTF-8 form.
+    content = json.dumps(problem.model_dump())
+    return Response(content, kind.status, sent, MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Makes the app answer every error with a problem document."""
+    handlers = {
+        ApiError: _on_api_error,
+        DomainError: _on_domain_error,
+        RequestValidationError: _on_invalid_parameters,
+        HTTPException: _on_http_exception,
+        **dict.fromkeys(UNAVAILABLE, _on_database_unavailable),
+    }
+    for error, handler in handlers.items():
+        app.add_exception_handler(error, cast(Any, handler))
+
+
+async def _on_api_error(request: Request, error: ApiError) -> Response:
+    return problem_response(request, error.code, error.detail, error.errors)
+
+
+async def _on_domain_error(request: Request, error: DomainError) -> Response:
+    errors = error.errors if isinstance(error, SpecRejected) else []
+    return problem_response(request, _CODE_OF[type(error)], str(error), errors)
+
+
+async def _on_invalid_parameters(request: Request, error: RequestValidationError) -> Response:
+    errors = describe_parameter_errors(error.errors())
+    detail = "; ".join(f"{e.pointer}: {e.detail}" for e in errors)
+    return problem_response(request, "invalid_request", detail, errors)
+
+
+async def _on_http_exception(request: Request, error: HTTPException) -> Response:
+    code = _CODE_OF_STATUS.get(error.status_code, "path_not_found")
+    if code == "path_not_found":
+        detail = f"Nothing stands at {request.scope['path']}. GET /docs shows what does."
+        return problem_response(request, code, detail)
+    # Starlette names the methods of one route, and a path may have several.
+    route = request.scope.get("route")
+    documented = request.app.methods_at(route.path) if route else []
+    allowed = ", ".join(documented) or (error.headers or {}).get("Allow", "GET")
+    detail = f"{request.method} is not possible here. Possible: {allowed}."
+    return problem_response(request, code, detail, headers={"Allow": allowed})
+
+
+async def _on_database_unavailable(request: Request, error: Exception) -> Response:
+    detail = "The database does not answer, so nothing was changed. Try again in a moment."
+    return problem_response(request, "database_unavailable", detail)
+
+
+PHRASES = {kind.status: HTTPStatus(kind.status).phrase for kind in PROBLEMS.values()}

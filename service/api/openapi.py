@@ -1,0 +1,139 @@
+"""The document of the API. What it names is the contract: query parameters that it does not
+name are refused."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+
+from service.api import examples
+from service.api.errors import MEDIA_TYPE, PHRASES, PROBLEMS, ApiError, Problem
+from service.api.validation import pointer
+from service.domain.errors import FieldError
+from service.domain.spec import JobSpec
+
+TAGS = [
+    {"name": "jobs", "description": "Training runs: submit, list, read, cancel."},
+    {"name": "series", "description": "What a run measured, per epoch, layer and unit."},
+    {"name": "catalog", "description": "Everything a spec may say, and what is measured."},
+    {"name": "health", "description": "For whoever keeps the service running."},
+]
+
+SPEC_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"$ref": "#/components/schemas/JobSpec"},
+                "examples": examples.SPECS,
+            }
+        },
+    }
+}
+
+_DETAILS = {
+    "malformed_json": "Expecting ',' delimiter: line 3, column 5.",
+    "path_not_found": "Nothing stands at /v1/job. GET /docs shows what does.",
+    "method_not_allowed": "PUT is not possible here. Possible: GET, POST.",
+    "job_not_found": f"There is no job '{examples.JOB_ID}'. GET /v1/jobs lists the jobs.",
+    "move_refused": "The job has ended (succeeded), so there is nothing to cancel.",
+    "body_too_large": "The limit for a body is 1,048,576 bytes.",
+    "unsupported_media_type": "Content-Type is text/plain; send application/json in UTF-8.",
+    "invalid_spec": '/epochs: must be an integer, not "20"',
+    "spec_rejected": "/epochs: 20,000 epochs; the limit here is 10,000",
+    "invalid_request": "/query/limit: must be at most 200, not 500",
+    "idempotency_conflict": "Idempotency-Key 'a1' was used before with another body.",
+    "internal_error": "This is a fault of the service, not of the request.",
+    "database_unavailable": "The database does not answer, so nothing was changed.",
+    "not_ready": "/worker: no worker was heard of",
+}
+
+
+class Api(FastAPI):
+    """FastAPI, with a document that also describes problems and posted specs."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            document = get_openapi(
+                title=self.title,
+                version=self.version,
+                summary=self.summary,
+                description=self.description,
+                routes=self.routes,
+                tags=self.openapi_tags,
+                separate_input_output_schemas=False,
+            )
+            schemas = document["components"]["schemas"]
+            for model in (Problem, JobSpec):
+                schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+                schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
+            # Also what no operation can say of itself: an unknown path, a wrong method.
+            document["components"]["responses"] = {
+                code: _problem_response(kind.status, {code: _example(code)})
+                for code, kind in PROBLEMS.items()
+            }
+            self.openapi_schema = document
+        return self.openapi_schema
+
+    def methods_at(self, path: str) -> list[str]:
+        """The methods that a documented path takes."""
+        item = self.openapi()["paths"].get(path, {})
+        return sorted(method.upper() for method in item)
+
+
+def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """The problem responses of an operation, with an example for each code."""
+    by_status: dict[int, dict[str, Any]] = defaultdict(dict)
+    for code in (*codes, "invalid_request", "database_unavailable", "internal_error"):
+        by_status[PROBLEMS[code].status][code] = _example(code)
+    return {status: _problem_response(status, found) for status, found in by_status.items()}
+
+
+def _problem_response(status: int, found: Mapping[str, Any]) -> dict[str, Any]:
+    response: dict[str, Any] = {
+        "description": PHRASES[status],
+        "content": {
+            MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": found}
+        },
+    }
+    waits = [PROBLEMS[code].retry_after_s for code in found]
+    if any(waits):
+        response["headers"] = {
+            "Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}}
+        }
+    return response
+
+
+def _example(code: str) -> dict[str, Any]:
+    detail = _DETAILS[code]
+    place, _, reason = detail.partition(": ")
+    errors = [FieldError(pointer=place, detail=reason)] if place.startswith("/") else []
+    path = "/readyz" if code == "not_ready" else "/v1/jobs"
+    problem = Problem.build(code, detail, errors, instance=path, request_id="req_6f1c2b3a")
+    return {"summary": PROBLEMS[code].title, "value": problem.model_dump()}
+
+
+async def refuse_unknown_query(request: Request) -> None:
+    """A misspelt filter must not silently list everything."""
+    if not request.query_params:
+        return
+    item = request.app.openapi()["paths"].get(request.scope["route"].path)
+    if item is None:
+        return
+    operation = item.get(request.method.lower(), {})
+    accepted = [p["name"] for p in operation.get("parameters", []) if p["in"] == "query"]
+    names = [name for name, _ in request.query_params.multi_items()]
+    errors = []
+    for name in dict.fromkeys(names):
+        if name not in accepted:
+            reason = f"unknown parameter; accepted: {', '.join(accepted) or 'none'}"
+            errors.append(FieldError(pointer=pointer(["query", name]), detail=reason))
+        elif names.count(name) > 1:
+            errors.append(
+                FieldError(pointer=pointer(["query", name]), detail="is given more than once")
+            )
+    if errors:
+        detail = "; ".join(f"{e.pointer}: {e.detail}" for e in errors[:3])
+        raise ApiError("invalid_request", detail, errors)

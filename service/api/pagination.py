@@ -1,0 +1,43 @@
+"""Cursors: where a list goes on. Opaque to clients, and bound to the filters they came from."""
+
+import base64
+import hashlib
+import json
+
+from service.api.errors import invalid
+from service.db.jobs import JobFilter
+from service.domain.ids import is_id
+
+_POINTER = "/query/cursor"
+
+
+def encode_cursor(last_id: str, wanted: JobFilter) -> str:
+    """A cursor for what comes after the job `last_id`."""
+    text = json.dumps([last_id, _digest(wanted)])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str | None, wanted: JobFilter) -> str | None:
+    """The id of the last job before the page. Raises ApiError."""
+    if cursor is None:
+        return None
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        last_id, digest = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        is_cursor = is_id(last_id, "job")
+    # Whatever else a client sends: no base64, no UTF-8, no JSON, no pair, no string in it.
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        is_cursor = False
+    if not is_cursor:
+        raise invalid(
+            _POINTER, "is no cursor; take next_cursor of the page before, or leave it out"
+        )
+    if digest != _digest(wanted):
+        raise invalid(
+            _POINTER, "belongs to a list with other filters; start again without a cursor"
+        )
+    return str(last_id)
+
+
+def _digest(wanted: JobFilter) -> str:
+    return hashlib.sha256(json.dumps(vars(wanted)).encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""The pages: HTML, ES modules and styles, served as they stand here."""

@@ -1,0 +1,86 @@
+"""The OpenAPI document: true, complete, with an example for each body and error."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import TypeAdapter
+
+from service.api import examples
+from service.api.errors import PROBLEMS, Problem
+from service.api.jobs import JobPage
+from service.api.series import EpochSeries, UnitSeries
+from service.domain.job import Job
+from service.domain.spec import JobSpec
+
+
+@pytest.fixture(scope="module")
+def document(still: httpx.Client) -> dict[str, Any]:
+    body: dict[str, Any] = still.get("/openapi.json").json()
+    return body
+
+
+def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [one for path in document["paths"].values() for one in path.values()]
+
+
+def _walk(part: Any) -> list[dict[str, Any]]:
+    if isinstance(part, list):
+        return [found for inner in part for found in _walk(inner)]
+    if not isinstance(part, dict):
+        return []
+    return [part, *(found for inner in part.values() for found in _walk(inner))]
+
+
+def test_it_is_openapi_3_1(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    references = [str(part["$ref"]) for part in _walk(document) if "$ref" in part]
+    assert "#/components/schemas/JobSpec" in references
+    for reference in references:
+        place: Any = document
+        for step in reference.removeprefix("#/").split("/"):
+            place = place[step]
+
+
+def test_every_operation_is_named_tagged_and_described(document: dict[str, Any]) -> None:
+    tags = {tag["name"] for tag in document["tags"]}
+    names = [operation["operationId"] for operation in _operations(document)]
+    assert len(names) == len(set(names))
+    for operation in _operations(document):
+        assert re.fullmatch(r"[a-z_]+", operation["operationId"])
+        assert set(operation["tags"]) <= tags
+        assert operation["description"]
+
+
+def test_every_error_is_a_problem_with_an_example(document: dict[str, Any]) -> None:
+    for operation in _operations(document):
+        errors = {s: r for s, r in operation["responses"].items() if int(s) >= 400}
+        assert {"422", "500", "503"} <= errors.keys()
+        for status, response in errors.items():
+            (content,) = response["content"].values()
+            assert list(response["content"]) == ["application/problem+json"]
+            for code, example in content["examples"].items():
+                problem = Problem.model_validate(example["value"])
+                assert (problem.code, str(problem.status)) == (code, status)
+
+
+def test_every_code_is_described(document: dict[str, Any]) -> None:
+    assert document["components"]["responses"].keys() == PROBLEMS.keys()
+
+
+def test_the_examples_are_what_the_schemas_say() -> None:
+    for example in examples.SPECS.values():
+        JobSpec.model_validate(example["value"])
+    TypeAdapter(Job).validate_python(examples.JOB)
+    TypeAdapter(JobPage).validate_python(examples.PAGE)
+    TypeAdapter(EpochSeries).validate_python(examples.EPOCHS)
+    TypeAdapter(UnitSeries).validate_python(examples.UNITS)
+
+
+def test_a_spec_needs_only_four_fields(document: dict[str, Any]) -> None:
+    required = document["components"]["schemas"]["JobSpec"]["required"]
+    assert required == ["dataset", "activation", "loss", "optimizer"]

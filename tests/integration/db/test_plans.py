@@ -1,0 +1,114 @@
+"""The questions asked all the time are answered by an index, with many jobs too."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event, text
+from sqlalchemy.orm import Session
+
+from service.db import Database, claims, jobs, metrics, outbox
+from service.db.jobs import JobFilter
+from tests.integration.db.record import queue
+
+JOBS = 5_000
+
+
+@pytest.fixture(scope="module")
+def crowded(postgres_url: str, postgres_template: str) -> Iterator[Database]:
+    """PostgreSQL with many ended jobs and a few others; its planner knows how many."""
+    from tests.conftest import new_database  # noqa: PLC0415
+
+    with new_database(postgres_url, postgres_template) as (_, url):
+        database = Database(url)
+        _fill(database)
+        yield database
+        database.dispose()
+
+
+def _fill(database: Database) -> None:
+    pattern = queue(database)
+    copied = "name, spec, warnings, epochs, attempt, losses, status_seq, created_at"
+    with database.writing() as session:
+        session.execute(
+            text(
+                f"INSERT INTO jobs (id, cohort_key, activation, status, {copied}) "  # noqa: S608
+                "SELECT 'job_' || lpad(to_hex(n), 32, '0'), 'key' || n % 50, 'relu', "
+                "CASE n % 100 WHEN 0 THEN 'running' WHEN 1 THEN 'queued' ELSE 'succeeded' END, "
+                f"{copied} FROM jobs, generate_series(1, :jobs) n WHERE id = :pattern"
+            ),
+            {"jobs": JOBS, "pattern": pattern},
+        )
+        session.execute(
+            text(
+                "INSERT INTO outbox (job_id, announced, due_at) "
+                "SELECT id, 1, clock_timestamp() + interval '1 hour' FROM jobs WHERE id <> :pattern"
+            ),
+            {"pattern": pattern},
+        )
+        session.execute(
+            text(
+                "INSERT INTO epoch_metrics (job_id, epoch, attempt) "
+                "SELECT id, n, 1 FROM jobs, generate_series(0, 4) n"
+            )
+        )
+        session.execute(text("ANALYZE"))
+
+
+def listing(**wanted: Any) -> Callable[[Session], object]:
+    return lambda session: jobs.list_newest_first(
+        session, JobFilter(**wanted), before_id=None, limit=20
+    )
+
+
+HELD = {f"job_{n:032x}": 1 for n in range(100, 700, 100)}
+
+QUESTIONS: dict[str, Callable[[Session], object]] = {
+    "list": listing(),
+    "list by status": listing(status="failed"),
+    "list by outcome": listing(outcome="diverged"),
+    "list by activation": listing(activation="tanh"),
+    "list by name": listing(name="nobody"),
+    "list by sweep": listing(sweep_id="swp_1"),
+    "list by study": listing(study_id="std_1"),
+    "find": lambda session: jobs.find(session, f"job_{1:032x}"),
+    "claim": lambda session: claims.claim(
+        session, f"job_{1:032x}", worker_id="wrk_1", limit=8, lease_s=60
+    ),
+    "renew": lambda session: claims.renew(session, HELD, lease_s=60),
+    "finish": lambda session: claims.finish(session, HELD, status="succeeded"),  # type: ignore[arg-type]
+    "reap": lambda session: claims.give_up_on_silent_workers(session, max_attempts=3),
+    "due": lambda session: outbox.due(session, limit=100),
+    "mark": lambda session: outbox.mark_announced(session, [f"job_{1:032x}"], republish_s=1),
+    "epochs": lambda session: metrics.read_epochs(session, f"job_{1:032x}"),
+    "epochs after": lambda session: metrics.epochs_after(
+        session, f"job_{1:032x}", after_epoch=2, limit=10
+    ),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_no_table_is_read_from_end_to_end(crowded: Database, question: str) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def note(_c: Connection, _cur: object, statement: str, values: Any, *_: object) -> None:
+        asked.append((statement, values))
+
+    with crowded.writing() as session:
+        event.listen(crowded.engine, "before_cursor_execute", note)
+        QUESTIONS[question](session)
+        event.remove(crowded.engine, "before_cursor_execute", note)
+        session.rollback()
+    assert asked
+    for statement, values in asked:
+        plan = _plan(crowded, statement, values)
+        read = [line for line in plan if "Seq Scan on" in line]
+        # These two are empty: nothing is cheaper than reading them.
+        assert [one for one in read if "layer_metrics" not in one and "unit_" not in one] == [], (
+            "\n".join([statement, *plan])
+        )
+
+
+def _plan(database: Database, statement: str, values: Any) -> list[str]:
+    with database.engine.connect() as connection:
+        return [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", values)]

@@ -1,0 +1,134 @@
+"""The migrations make exactly the tables that the models declare, on both databases."""
+
+import multiprocessing
+import multiprocessing.synchronize
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
+
+from service.db import Database
+from service.db.migrate import config, upgrade
+from service.db.tables import Base
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database of each kind without any table."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/empty.sqlite3"
+    url: str = request.getfixturevalue("empty_postgresql_url")
+    return url
+
+
+@pytest.fixture
+def empty(empty_url: str) -> Iterator[Database]:
+    database = Database(empty_url)
+    yield database
+    database.dispose()
+
+
+def run_command(database: Database, run: Callable[..., None], *arguments: str) -> None:
+    with database.write_connection() as connection:
+        run(config(connection), *arguments)
+
+
+def schema(database: Database) -> dict[str, Any]:
+    """Everything that the database itself tells about the tables."""
+    with database.engine.connect() as connection:
+        seen = inspect(connection)
+        return {
+            table: {
+                "columns": [{**c, "type": repr(c["type"])} for c in seen.get_columns(table)],
+                "primary key": seen.get_pk_constraint(table),
+                "foreign keys": seen.get_foreign_keys(table),
+                "unique": seen.get_unique_constraints(table),
+                "checks": seen.get_check_constraints(table),
+                "indexes": sorted(seen.get_indexes(table), key=lambda index: str(index["name"])),
+            }
+            for table in seen.get_table_names()
+            if table != "alembic_version"
+        }
+
+
+def test_there_is_one_line_of_migrations() -> None:
+    script = Config()
+    script.set_main_option("script_location", "migrations")
+    directory = ScriptDirectory.from_config(script)
+    assert len(directory.get_heads()) == 1
+    assert len(directory.get_bases()) == 1
+
+
+def test_alembic_finds_nothing_to_add(database: Database) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_migrated_and_declared_tables_are_the_same_to_the_database(empty: Database) -> None:
+    upgrade(empty)
+    migrated = schema(empty)
+    run_command(empty, command.downgrade, "base")
+    with empty.write_connection() as connection:
+        Base.metadata.create_all(connection)
+    assert migrated == schema(empty)
+
+
+def test_upgrading_twice_changes_nothing(empty: Database) -> None:
+    upgrade(empty)
+    once = schema(empty)
+    upgrade(empty)
+    assert schema(empty) == once
+
+
+def test_downgrading_leaves_nothing_and_upgrading_brings_it_back(empty: Database) -> None:
+    upgrade(empty)
+    before = schema(empty)
+    run_command(empty, command.downgrade, "base")
+    assert schema(empty) == {}
+    upgrade(empty)
+    assert schema(empty) == before
+
+
+def test_a_failed_migration_leaves_nothing(empty: Database) -> None:
+    with empty.write_connection() as connection:
+        connection.exec_driver_sql("CREATE TABLE unit_activity (in_the_way INTEGER)")
+    with pytest.raises(Exception, match="already exists"):
+        upgrade(empty)
+    assert set(schema(empty)) == {"unit_activity"}
+
+
+def _upgrade(url: str, together: multiprocessing.synchronize.Barrier) -> None:
+    database = Database(url)
+    together.wait()
+    upgrade(database)
+    database.dispose()
+
+
+def test_two_processes_may_upgrade_at_once(empty_url: str, empty: Database) -> None:
+    spawning = multiprocessing.get_context("spawn")
+    together = spawning.Barrier(2)
+    children = [spawning.Process(target=_upgrade, args=(empty_url, together)) for _ in range(2)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+    assert [child.exitcode for child in children] == [0, 0]
+    assert set(schema(empty)) == set(Base.metadata.tables)
+
+
+def test_alembics_own_command_line_migrates_the_database_of_the_settings(
+    empty_url: str, empty: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUBGRAD_DATABASE_URL", empty_url)
+    command.upgrade(Config("alembic.ini"), "head")
+    assert set(schema(empty)) == set(Base.metadata.tables)

@@ -1,0 +1,159 @@
+"""What may run here, and what deserves a second look."""
+
+from typing import Any
+
+import pytest
+
+from service.domain.limits import Limits
+from service.planning import check, warn
+from tests.specs import job_spec
+
+LIMITS = Limits(
+    max_epochs=10,
+    max_layers=2,
+    max_units=8,
+    max_parameters=200,
+    max_examples=100,
+    max_values=400,
+    max_batch_size=64,
+)
+
+
+def pointers(limits: Limits = LIMITS, **changes: Any) -> list[str]:
+    return [error.pointer for error in check(job_spec(**changes), limits)]
+
+
+def codes(**changes: Any) -> list[tuple[str, str]]:
+    return [(warning.code, warning.pointer) for warning in warn(job_spec(**changes))]
+
+
+def abs_of(size: int, **more: Any) -> dict[str, Any]:
+    return {"name": "abs", "size": size, **more}
+
+
+def blobs(size: int, centers: int, fraction: float) -> dict[str, Any]:
+    return {
+        "dataset": {
+            "name": "blobs",
+            "size": size,
+            "centers": centers,
+            "validation_fraction": fraction,
+        },
+        "loss": {"name": "cross_entropy"},
+    }
+
+
+def test_a_spec_within_all_limits_may_run() -> None:
+    assert pointers() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"epochs": 11}, "/epochs"),
+        ({"batch_size": 65}, "/batch_size"),
+        ({"network": {"hidden": [1, 1, 1]}}, "/network/hidden"),
+        ({"network": {"hidden": [1, 9]}}, "/network/hidden/1"),
+        (
+            {
+                "network": {"hidden": [8, 8]},
+                "dataset": {"name": "linear", "features": 30, "size": 9},
+            },
+            "/network",
+        ),
+        ({"dataset": abs_of(101)}, "/dataset/size"),
+        ({"dataset": {"name": "linear", "features": 41, "size": 10}}, "/dataset"),
+    ],
+)
+def test_each_limit_is_named_where_it_is_exceeded(changes: dict[str, Any], pointer: str) -> None:
+    assert pointers(**changes) == [pointer]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"epochs": 10}, {"batch_size": 64}, {"network": {"hidden": [8, 8]}}, {"dataset": abs_of(100)}],
+)
+def test_the_limit_itself_is_allowed(changes: dict[str, Any]) -> None:
+    assert pointers(**changes) == []
+
+
+def test_a_refusal_names_what_was_asked_and_what_is_allowed() -> None:
+    (error,) = check(job_spec(epochs=12_345), LIMITS)
+    assert error.detail == "12,345 epochs; the limit here is 10"
+
+
+def test_every_reason_is_given_at_once() -> None:
+    assert pointers(epochs=11, batch_size=65, loss={"name": "cross_entropy"}) == [
+        "/epochs",
+        "/batch_size",
+        "/loss/name",
+    ]
+
+
+def test_bundled_data_have_no_size_to_exceed() -> None:
+    digits = {"dataset": {"name": "digits"}, "loss": {"name": "cross_entropy"}}
+    assert pointers(Limits(max_examples=1, max_values=1), **digits) == []
+
+
+@pytest.mark.parametrize(
+    ("dataset", "loss"), [("digits", "mse"), ("digits", "mae"), ("diabetes", "cross_entropy")]
+)
+def test_the_loss_must_fit_the_task(dataset: str, loss: str) -> None:
+    changes = {"dataset": {"name": dataset}, "loss": {"name": loss}}
+    assert pointers(Limits(), **changes) == ["/loss/name"]
+
+
+def test_something_must_be_left_for_training() -> None:
+    place = "/dataset/validation_fraction"
+    assert pointers(dataset=abs_of(2, validation_fraction=0.9)) == [place]
+    assert pointers(dataset=abs_of(2, validation_fraction=0.5)) == []
+
+
+@pytest.mark.parametrize(
+    ("size", "centers", "fraction", "refused"),
+    [
+        (9, 3, 0.0, 0),
+        (9, 3, 1 / 3, 0),
+        (2, 3, 0.0, 1),
+        (9, 3, 0.2, 1),
+        (9, 3, 0.8, 1),
+        (4, 3, 0.5, 2),
+    ],
+)
+def test_each_part_holds_every_class(
+    size: int, centers: int, fraction: float, refused: int
+) -> None:
+    assert len(pointers(**blobs(size, centers, fraction))) == refused
+
+
+def test_an_ordinary_spec_has_nothing_to_warn_of() -> None:
+    assert codes(batch_size=32) == []
+
+
+def test_a_convention_outside_the_subdifferential_is_flagged() -> None:
+    activation = {"name": "leaky_relu", "negative_slope": 2.0, "derivative_at_zero": 3}
+    (warning,) = warn(job_spec(activation=activation, batch_size=32))
+    assert (warning.code, warning.pointer) == (
+        "outside_subdifferential",
+        "/activation/derivative_at_zero",
+    )
+    assert "[1, 2]" in warning.detail
+
+
+def test_so_is_one_of_the_loss() -> None:
+    loss = {"name": "mae", "derivative_at_zero": 2.0}
+    assert codes(loss=loss, batch_size=32) == [
+        ("outside_subdifferential", "/loss/derivative_at_zero")
+    ]
+
+
+def test_an_activation_without_a_hidden_layer_is_unused() -> None:
+    linear = {"network": {"kind": "linear"}, "batch_size": 32}
+    assert codes(**linear) == [("activation_unused", "/activation")]
+    assert codes(**linear, activation={"name": "identity"}) == []
+
+
+def test_a_batch_larger_than_the_training_part_is_flagged() -> None:
+    dataset = abs_of(10, validation_fraction=0)
+    assert codes(dataset=dataset, batch_size=10) == []
+    assert codes(dataset=dataset, batch_size=11) == [("batch_exceeds_data", "/batch_size")]
