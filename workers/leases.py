@@ -21,7 +21,7 @@ _LOOK_EVERY_S = 0.2
 _REPORT_EVERY_S = 3.0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)  # two empty ones are still two
 class Holding:
     """The jobs of one cohort: `attempts` are those still held, and belong to the supervisor; the
     two sets are what the lease thread found out about them."""
@@ -64,6 +64,7 @@ class Leases:
 
     def _run(self) -> None:
         next_renewal = next_report = time.monotonic()
+        reported = False
         while not self._stop.wait(_LOOK_EVERY_S):
             now = time.monotonic()
             try:
@@ -71,15 +72,17 @@ class Leases:
                 if now >= next_renewal:
                     self._renew()
                     next_renewal = now + self._lease_s / 3
-                if now >= next_report:
-                    self._report()
+                if now >= next_report or reported != self.is_ready():
+                    reported = self._report()
                     next_report = now + _REPORT_EVERY_S
             except UNAVAILABLE as error:
                 _log.warning("waiting for the database", error=str(error).splitlines()[0])
 
-    def _report(self) -> None:
+    def _report(self) -> bool:
+        ready = self.is_ready()
         with self._database.writing() as session:
-            workers.report(session, self._worker, ready=self.is_ready())
+            workers.report(session, self._worker, ready=ready)
+        return ready
 
     def _all(self) -> list[tuple[Holding, Mapping[str, int]]]:
         """The holdings with copies of their jobs: slots change them while this thread reads."""
