@@ -1,0 +1,21 @@
+"""Which device trains. Reads no environment: the name comes from the spec."""
+
+from typing import Literal
+
+import torch
+
+
+class DeviceUnavailable(RuntimeError):
+    """The spec asks for a device that this machine does not have."""
+
+
+def select_device(name: Literal["auto", "cpu", "cuda"]) -> torch.device:
+    """`auto` is CUDA where there is one and the CPU elsewhere."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise DeviceUnavailable(
+            'The spec asks for "cuda", and PyTorch finds no CUDA device here. '
+            'Use "device": "auto" or "cpu", or install a CUDA build of PyTorch.'
+        )
+    if name == "cuda" or (name == "auto" and torch.cuda.is_available()):
+        return torch.device("cuda")
+    return torch.device("cpu")

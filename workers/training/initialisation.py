@@ -1,0 +1,57 @@
+"""How weights start: the formulas of `torch.nn.init` for a layer from `fan_in` to `fan_out`.
+
+Drawn in float64 on the CPU from the member's own stream, so that one seed gives the same
+initialisation in every precision and on every device. One function per name of the domain's
+`Init`; each returns [fan_in, fan_out] (the transpose of torch.nn.Linear's weight).
+
+Sources: He et al. 2015 (kaiming), Glorot and Bengio 2010 (xavier), LeCun et al. 1998 (lecun),
+Saxe et al. 2014 (orthogonal).
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Generator, Tensor
+
+from service.domain.spec import Init
+
+Initializer = Callable[[int, int, Init, Generator], Tensor]
+
+
+def _normal(std: float, fan_in: int, fan_out: int, generator: Generator) -> Tensor:
+    draw = torch.randn(fan_in, fan_out, generator=generator, dtype=torch.float64)
+    return draw * std
+
+
+def _uniform(bound: float, fan_in: int, fan_out: int, generator: Generator) -> Tensor:
+    draw = torch.rand(fan_in, fan_out, generator=generator, dtype=torch.float64)
+    return (2 * draw - 1) * bound
+
+
+def _orthogonal(fan_in: int, fan_out: int, init: Init, generator: Generator) -> Tensor:
+    """Q of the QR decomposition of a normal matrix, with the signs that make R's diagonal
+    positive: uniform over all matrices with orthonormal rows or columns."""
+    tall = (max(fan_in, fan_out), min(fan_in, fan_out))
+    q, r = torch.linalg.qr(torch.randn(tall, generator=generator, dtype=torch.float64))
+    q *= r.diagonal().sign()
+    weight: Tensor = q if fan_in >= fan_out else q.T
+    return weight
+
+
+INITIALIZERS: dict[str, Initializer] = {
+    "kaiming_normal": lambda i, o, init, g: _normal(math.sqrt(2 / i), i, o, g),
+    "kaiming_uniform": lambda i, o, init, g: _uniform(math.sqrt(6 / i), i, o, g),
+    "xavier_normal": lambda i, o, init, g: _normal(math.sqrt(2 / (i + o)), i, o, g),
+    "xavier_uniform": lambda i, o, init, g: _uniform(math.sqrt(6 / (i + o)), i, o, g),
+    "lecun_normal": lambda i, o, init, g: _normal(math.sqrt(1 / i), i, o, g),
+    "orthogonal": _orthogonal,
+    "normal": lambda i, o, init, g: _normal(init.scale or 0.0, i, o, g),
+    "uniform": lambda i, o, init, g: _uniform(init.scale or 0.0, i, o, g),
+    "zeros": lambda i, o, init, g: torch.zeros(i, o, dtype=torch.float64),
+}
+
+
+def initial_weight(init: Init, fan_in: int, fan_out: int, generator: Generator) -> Tensor:
+    """[fan_in, fan_out] in float64."""
+    return INITIALIZERS[init.name](fan_in, fan_out, init, generator)

@@ -1,0 +1,280 @@
+"""The stacked network: forward, and a backward written by hand.
+
+z_l = h_(l-1) W_l + b_l,  h_l = φ(z_l),  out = h_L W_(L+1) + b_(L+1)
+∂W_l = h_(l-1)' g_l,  ∂b_l = Σ_rows g_l,  g_(l-1) = (g_l W_l') φ'(z_(l-1))
+
+Legend: K members, R rows (examples, padded), D_in and D_out the sides of a layer, U units of a
+hidden layer, C outputs, L hidden layers, V values of a layer beside its weights.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from workers.training.activations import KERNELS, Kernel
+from workers.training.cohort import Member
+from workers.training.exactness import product
+from workers.training.randomness import stream
+from workers.training.shapes import Shapes
+from workers.training.stacking import Scratch
+from workers.training.state import State
+
+KINKS = 100
+"""The place of the kinks' marks among the scratch buffers; kernels use the low ones."""
+
+
+class HiddenBuffers:
+    """One hidden layer's tensors for R rows. In full precision the stored ones are the working
+    ones, and where the activation overwrites z, h is z."""
+
+    def __init__(
+        self, K: int, rows: int, real: int, *, width: int, shapes: Shapes, kernel: Kernel
+    ) -> None:
+        units = -(-width // shapes.tile) * shapes.tile
+        device = kernel.has_kinks.device
+
+        def new(dtype: torch.dtype) -> Tensor:
+            return torch.zeros(K, rows, units, dtype=dtype, device=device)
+
+        self.z_stored = new(shapes.storage)
+        self.z = new(shapes.work) if shapes.is_mixed else self.z_stored
+        # On a GPU nobody looks whether a kink was hit, so z is always needed again.
+        self.overwrites = kernel.overwrites and device.type == "cpu"
+        self.h = self.z if self.overwrites else new(shapes.work)
+        self.h_stored = new(shapes.storage) if shapes.is_mixed else self.h
+        self.is_padded = rows > real or units > width
+        is_unit = torch.arange(units) < width
+        is_row = torch.arange(rows) < real
+        self.is_unit = is_unit.to(device, shapes.work)
+        """[U], 1 for a real unit."""
+        self.is_real = (is_row[:, None] & is_unit).to(device, shapes.work)
+        """[R, U], 1 for a real value."""
+        self.masks_units = units > width and not kernel.keeps_zero
+        self.chosen_zeros: Tensor | None = None
+        """Where a member's own convention applies, if anywhere."""
+
+
+class GradientBuffers:
+    """One layer's gradient with respect to its z, for R rows."""
+
+    def __init__(self, K: int, rows: int, width: int, shapes: Shapes, device: torch.device) -> None:
+        units = -(-width // shapes.tile) * shapes.tile
+        self.stored = torch.zeros(K, rows, units, dtype=shapes.storage, device=device)
+        self.g = (
+            torch.zeros(K, rows, units, dtype=shapes.work, device=device)
+            if shapes.is_mixed
+            else self.stored
+        )
+
+
+class Buffers:
+    """All that a forward and a backward over R rows, `real` of them examples, compute in."""
+
+    def __init__(self, network: "Network", rows: int, real: int, *, backward: bool) -> None:
+        shapes, K, device = network.shapes, network.K, network.device
+        self.rows, self.real = rows, real
+        self.hidden = [
+            HiddenBuffers(K, rows, real, width=width, shapes=shapes, kernel=kernel)
+            for width, kernel in zip(shapes.hidden, network.kernels, strict=True)
+        ]
+        size = (K, rows, shapes.padded_widths[-1])
+        self.out_stored = torch.zeros(size, dtype=shapes.storage, device=device)
+        self.out = (
+            torch.zeros(size, dtype=shapes.work, device=device)
+            if shapes.is_mixed
+            else self.out_stored
+        )
+        self.gradients = (
+            [GradientBuffers(K, rows, width, shapes, device) for width in shapes.widths[1:]]
+            if backward
+            else []
+        )
+
+
+class Gradient:
+    """The gradient of every parameter, in the working precision and shaped as the parameters."""
+
+    def __init__(self, K: int, shapes: Shapes, device: torch.device) -> None:
+        sizes = shapes.padded_widths
+        pairs = list(pairwise(sizes))
+        self.stored = [torch.zeros(K, i, o, dtype=shapes.storage, device=device) for i, o in pairs]
+        self.weights = (
+            [torch.zeros(K, i, o, dtype=shapes.work, device=device) for i, o in pairs]
+            if shapes.is_mixed
+            else self.stored
+        )
+        self.values = torch.zeros(K, shapes.layers, shapes.values, dtype=shapes.work, device=device)
+        self.biases = [self.values[:, i, :width] for i, width in enumerate(sizes[1:])]
+        self.parameters = [*self.weights, self.values]
+
+
+Observer = Callable[[int, HiddenBuffers], None]
+"""Sees layer l with z at hand (before h, which may overwrite it), or with h at hand."""
+
+
+class Network:
+    """K networks of one shape. Holds views into the state and no numbers of its own."""
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        shapes: Shapes,
+        state: State,
+        workspace: "Workspace",
+    ) -> None:
+        self.K, self.shapes, self.device = len(members), shapes, state.values.device
+        self.may_look = self.device.type == "cpu"
+        specs = [member.spec.activation for member in members]
+        kernel = KERNELS[specs[0].name]
+        self.kernels = [
+            kernel(specs, shapes.work, self.device, workspace.scratch) for _ in shapes.hidden
+        ]
+        self.workspace = workspace
+        self._scratch = workspace.scratch
+        self.weights = state.weights
+        self.biases = [
+            state.values[:, i, None, :width] for i, width in enumerate(shapes.padded_widths[1:])
+        ]
+        self.transposed = [weight.transpose(1, 2) for weight in state.weights]
+        for i, layer_kernel in enumerate(self.kernels):
+            layer_kernel.attach(state.values[:, i, -1:, None])
+
+    def forward(
+        self,
+        x: Tensor,
+        buffers: Buffers,
+        at_z: Observer | None = None,
+        at_h: Observer | None = None,
+    ) -> Tensor:
+        """[K, R, C] from x [K, R, F]."""
+        incoming = x
+        for i, (kernel, layer) in enumerate(zip(self.kernels, buffers.hidden, strict=True)):
+            product(incoming, self.weights[i], layer.z_stored, self.biases[i])
+            if layer.z is not layer.z_stored:
+                layer.z.copy_(layer.z_stored)
+            if at_z is not None:
+                at_z(i, layer)
+            kernel.value(layer.z, layer.h)
+            if layer.masks_units:
+                layer.h.mul_(layer.is_unit)
+            if layer.h_stored is not layer.h:
+                layer.h_stored.copy_(layer.h)
+                layer.h.copy_(layer.h_stored)
+            if at_h is not None:
+                at_h(i, layer)
+            incoming = layer.h_stored
+        product(incoming, self.weights[-1], buffers.out_stored, self.biases[-1])
+        if buffers.out is not buffers.out_stored:
+            buffers.out.copy_(buffers.out_stored)
+        return buffers.out
+
+    def kinks(self, i: int, layer: HiddenBuffers, z: Tensor) -> Tensor:
+        """1 where z is at a kink, and 0 elsewhere and in the padding. Lives until the next call:
+        a buffer of its own for every layer would push the others out of the cache."""
+        marks = self._scratch(KINKS, z)
+        self.kernels[i].mark_kinks(z, marks)
+        return marks.mul_(layer.is_real) if layer.is_padded else marks
+
+    def recall_z(self, i: int, x: Tensor, buffers: Buffers) -> Tensor:
+        """z of a layer after the forward pass, to the bit. Where h has overwritten it, it is
+        computed once more: needed only after a kink was hit, which is rare."""
+        layer = buffers.hidden[i]
+        if not layer.overwrites:
+            return layer.z
+        if layer.z is not layer.z_stored:
+            return layer.z_stored.to(layer.z.dtype)
+        z = torch.empty_like(layer.z)
+        incoming = buffers.hidden[i - 1].h_stored if i else x
+        product(incoming, self.weights[i], z, self.biases[i])
+        return z
+
+    def chosen_zeros(self, i: int, layer: HiddenBuffers) -> Tensor | None:
+        """Where a member's own convention applies at z; None where it does nowhere. On a CPU a
+        look is cheaper than the work that it saves; on a GPU it would make the host wait."""
+        kernel = self.kernels[i]
+        if not kernel.has_conventions:
+            return None
+        if self.may_look and self.kinks(i, layer, layer.z).amax().item() == 0.0:
+            return None
+        return kernel.chosen_zeros(layer.z)
+
+    def generators(self, members: Sequence[Member], epoch: int) -> list[torch.Generator]:
+        """What activations draw from during an epoch, one per member; none where none draws."""
+        if not any(kernel.draws for kernel in self.kernels):
+            return []
+        return [stream(m.spec.seed, "activation", epoch, self.device) for m in members]
+
+    def backward(
+        self,
+        x: Tensor,
+        buffers: Buffers,
+        gradient: Gradient,
+        at_upstream: Callable[[int, Tensor], None],
+        at_gradient: Callable[[int], None],
+    ) -> None:
+        """Fills `gradient` from the loss's gradient in the last of `buffers.gradients`.
+        `at_upstream` sees the gradient that arrives at each hidden layer's h; `at_gradient` is
+        told when a layer's weights have theirs and are not needed any more, so that they may be
+        updated while they are in the cache."""
+        for i in reversed(range(self.shapes.layers)):
+            passing = buffers.gradients[i]
+            if passing.stored is not passing.g:
+                passing.stored.copy_(passing.g)
+            incoming = buffers.hidden[i - 1].h_stored if i else x
+            product(incoming.transpose(1, 2), passing.stored, gradient.stored[i])
+            if gradient.weights is not gradient.stored:
+                gradient.weights[i].copy_(gradient.stored[i])
+            torch.sum(passing.g, 1, out=gradient.biases[i])
+            if i:
+                product(passing.stored, self.transposed[i], buffers.gradients[i - 1].stored)
+            at_gradient(i)
+            if i:
+                self._through_hidden(i - 1, buffers, gradient, at_upstream)
+
+    def _through_hidden(
+        self,
+        i: int,
+        buffers: Buffers,
+        gradient: Gradient,
+        at_upstream: Callable[[int, Tensor], None],
+    ) -> None:
+        """From the gradient at this layer's h to the gradient at its z."""
+        layer, passing, kernel = buffers.hidden[i], buffers.gradients[i], self.kernels[i]
+        if passing.stored is not passing.g:
+            passing.g.copy_(passing.stored)
+        at_upstream(i, passing.g)
+        if kernel.learns:
+            gradient.values[:, i, -1] = kernel.slope_gradient(passing.g, layer.z)
+        kernel.backward(passing.g, layer.z, layer.h, layer.chosen_zeros)
+
+
+class Workspace:
+    """Buffers by size, shared by the chunks of a cohort: they train one after the other, and what
+    is in the cache stays there."""
+
+    def __init__(self) -> None:
+        self.scratch = Scratch()
+        self._buffers: dict[tuple[int, int, int, bool], Buffers] = {}
+        self._gradients: dict[int, Gradient] = {}
+        self._outputs: dict[tuple[int, int], Tensor] = {}
+
+    def buffers(self, network: Network, rows: int, real: int, *, backward: bool) -> Buffers:
+        key = network.K, rows, real, backward
+        if key not in self._buffers:
+            self._buffers[key] = Buffers(network, rows, real, backward=backward)
+        return self._buffers[key]
+
+    def outputs(self, network: Network, rows: int) -> Tensor:
+        """[K, rows, C], for what a pass puts out."""
+        key = network.K, rows
+        if key not in self._outputs:
+            size = (*key, network.shapes.padded_widths[-1])
+            self._outputs[key] = torch.zeros(size, dtype=network.shapes.work, device=network.device)
+        return self._outputs[key]
+
+    def gradient(self, network: Network) -> Gradient:
+        if network.K not in self._gradients:
+            self._gradients[network.K] = Gradient(network.K, network.shapes, network.device)
+        return self._gradients[network.K]

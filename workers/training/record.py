@@ -1,0 +1,132 @@
+"""From what was measured to the events that the service records. Knows numpy only.
+
+Legend: K members, L hidden layers, U units of a hidden layer.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.domain.events import EpochEvent, UnitActivity
+from service.domain.metrics import EpochMetrics, LayerMetrics
+from workers.training.cohort import Member
+from workers.training.probes import effective_rank
+from workers.training.readings import Readings
+
+_UNKNOWN = 255
+
+
+class MemberReadings:
+    """One member's row of the readings."""
+
+    def __init__(self, readings: Readings, row: int) -> None:
+        self._values, self._row = readings.values, row
+
+    def __getitem__(self, name: str) -> NDArray[np.float64]:
+        values: NDArray[np.float64] = self._values[name][self._row]
+        return values
+
+    def real(self, name: str, place: int = 0) -> float | None:
+        """A measured number, NaN and infinities included; None where it was not measured."""
+        return float(self[name][place]) if name in self._values else None
+
+    def count(self, name: str, place: int = 0) -> int | None:
+        """A whole number; None where it was not measured or nobody can say (NaN)."""
+        value = self.real(name, place)
+        return None if value is None or math.isnan(value) else round(value)
+
+
+def epoch_event(
+    member: Member, readings: Readings, row: int, *, epoch: int, step: int, seconds: float
+) -> EpochEvent:
+    """What one member measured in one epoch."""
+    one, hidden = MemberReadings(readings, row), member.spec.network.hidden_widths
+    rate = None if readings.learning_rates is None else readings.learning_rates[row]
+    examples = member.spec.training_examples
+    layers = [_layer(one, epoch, i, units, examples) for i, units in enumerate(hidden)]
+    return EpochEvent(
+        member=member.id,
+        step=step,
+        metrics=_metrics(member, one, layers, epoch=epoch, rate=rate, seconds=seconds),
+        layers=layers,
+        units=[_units(one, layer) for layer in layers] if member.spec.probes.unit_activity else [],
+    )
+
+
+def _layer(one: MemberReadings, epoch: int, i: int, units: int, examples: int) -> LayerMetrics:
+    zeros = one.count(f"zeros/{i}")
+    return LayerMetrics(
+        epoch=epoch,
+        layer=i,
+        units=units,
+        dead=one.count(f"dead/{i}"),
+        dormant=one.count(f"dormant/{i}"),
+        saturated=one.count(f"saturated/{i}"),
+        sparsity=None if zeros is None else zeros / (examples * units),
+        kink_hits=one.count("kink_hits", i),
+        kink_effective=one.count("kink_effective", i),
+        grad_norm_mean=one.real("layer_grad_norm_mean", i),
+        grad_norm_max=one.real("layer_grad_norm_max", i),
+        grad_norm_last=one.real("layer_grad_norm_last", i),
+        update_ratio=one.real("update_ratio", i),
+        weight_norm=one.real("weight_norm", i),
+        effective_rank=effective_rank(one[f"eigenvalues/{i}"]),
+    )
+
+
+def _metrics(
+    member: Member,
+    one: MemberReadings,
+    layers: list[LayerMetrics],
+    *,
+    epoch: int,
+    rate: float | None,
+    seconds: float,
+) -> EpochMetrics:
+    has_validation = member.spec.validation_examples > 0
+    zeros = _share([one.count(f"zeros/{layer.layer}") for layer in layers], layers)
+    return EpochMetrics(
+        epoch=epoch,
+        train_loss=one.real("train_loss"),
+        train_metric=_metric(one, "train"),
+        validation_loss=one.real("validation_loss") if has_validation else None,
+        validation_metric=_metric(one, "validation") if has_validation else None,
+        learning_rate=rate,
+        grad_norm_mean=one.real("grad_norm_mean"),
+        grad_norm_max=one.real("grad_norm_max"),
+        grad_norm_last=one.real("grad_norm_last"),
+        dead_fraction=_share([layer.dead for layer in layers], layers),
+        dormant_fraction=_share([layer.dormant for layer in layers], layers),
+        saturated_fraction=_share([layer.saturated for layer in layers], layers),
+        sparsity=None if zeros is None else zeros / member.spec.training_examples,
+        kink_hits=None if rate is None else sum(layer.kink_hits or 0 for layer in layers),
+        kink_effective=(
+            None if rate is None else sum(layer.kink_effective or 0 for layer in layers)
+        ),
+        loss_kink_hits=one.count("loss_kink_hits"),
+        loss_kink_effective=one.count("loss_kink_effective"),
+        seconds=seconds,
+    )
+
+
+def _share(counts: list[int | None], layers: list[LayerMetrics]) -> float | None:
+    """Of all hidden units; None for a network without any, or where one layer is unknown."""
+    known = [count for count in counts if count is not None]
+    if not layers or len(known) < len(counts):
+        return None
+    return sum(known) / sum(layer.units for layer in layers)
+
+
+def _metric(one: MemberReadings, part: str) -> float | None:
+    """R² of constant targets is nobody's: None. NaN where the loss is NaN."""
+    metric, loss = one.real(f"{part}_metric"), one.real(f"{part}_loss")
+    if metric is None or loss is None or (math.isnan(metric) and not math.isnan(loss)):
+        return None
+    return metric
+
+
+def _units(one: MemberReadings, layer: LayerMetrics) -> UnitActivity:
+    dead = one[f"unit_dead/{layer.layer}"].astype(np.uint8).tolist()
+    flags = [_UNKNOWN] * layer.units if layer.dead is None else dead
+    return UnitActivity.pack(layer.layer, one[f"unit_activity/{layer.layer}"].tolist(), flags)

@@ -1,0 +1,235 @@
+"""One optimizer step of K members, in the order in which it happens, and what is measured of it.
+
+Legend: K members, R rows of the batch (padded), F features, C outputs, S steps of a block.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from workers.training.cohort import Member
+from workers.training.evaluation import Slice
+from workers.training.losses import RowWeights
+from workers.training.network import HiddenBuffers, Network
+from workers.training.optimizers import OPTIMIZERS, Plan, Rates
+from workers.training.probes import (
+    ActivationKinks,
+    Divergence,
+    LossKinks,
+    ParameterNorms,
+    Series,
+    gradient_norms,
+    update_ratios,
+)
+from workers.training.stacking import per_member
+from workers.training.state import State
+from workers.training.tensors import Batches, OrderBlock, PartTensors
+
+
+class BatchBuffers:
+    """A batch of `real` examples in R rows, and all that a step on it computes in."""
+
+    def __init__(self, network: Network, train: PartTensors, rows: int, real: int) -> None:
+        self.x = torch.zeros(
+            network.K, rows, train.x.shape[1], dtype=train.x.dtype, device=network.device
+        )
+        self.target = torch.zeros(
+            network.K,
+            rows,
+            train.target.shape[1],
+            dtype=train.target.dtype,
+            device=network.device,
+        )
+        self.weights = RowWeights(rows, real, network.shapes, network.device)
+        self.buffers = network.workspace.buffers(network, rows, real, backward=True)
+        self._train = train
+        self._x_rows = self.x.view(-1, self.x.shape[2])
+        self._target_rows = self.target.view(-1, self.target.shape[2])
+
+    def gather(self, rows: Tensor) -> None:
+        """Fills in the examples of each member, `rows` [K * R]."""
+        torch.index_select(self._train.x, 0, rows, out=self._x_rows)
+        torch.index_select(self._train.target, 0, rows, out=self._target_rows)
+
+
+class Stepper:
+    """Steps of a chunk. Logs what it measures and folds it after each block of steps."""
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        whole: Slice,
+        *,
+        state: State,
+        train: PartTensors,
+        batches: Batches,
+    ) -> None:
+        network = whole.network
+        self._members, self._network, self._loss, self._state = members, network, whole.loss, state
+        self._shapes, device, K = network.shapes, network.device, network.K
+        sizes = {batches.batch: batches.rows, batches.last: batches.last_rows}
+        self._batches = {
+            real: BatchBuffers(network, train, rows, real) for real, rows in sizes.items()
+        }
+        optimizers = [member.spec.optimizer for member in members]
+        self._optimizer = OPTIMIZERS[optimizers[0].name](
+            optimizers, self._shapes, device, network.workspace.scratch
+        )
+        self._optimizer.remember(state)
+        bounds = [spec.clip_grad_norm for spec in optimizers if spec.clip_grad_norm is not None]
+        self._clip_bound = per_member(bounds, self._shapes.work, device) if bounds else None
+        self._work = (
+            [torch.zeros_like(p, dtype=self._shapes.work) for p in state.parameters]
+            if self._shapes.is_mixed
+            else state.parameters
+        )
+        self._parameters = state.parameters
+        self._gradient = network.workspace.gradient(network)
+        self._prepare_probes(K, batches, device)
+
+    def _prepare_probes(self, K: int, batches: Batches, device: torch.device) -> None:
+        S, shapes = batches.block_steps, self._shapes
+
+        def norms() -> ParameterNorms:
+            return ParameterNorms(K, S, shapes.layers, shapes.work, device)
+
+        self._gradient_norms, self._weight_norms = norms(), norms()
+        # Plain gradient descent moves along the gradient, whose norm is known.
+        plain = not (self._optimizer.moment_names or self._optimizer.decays)
+        self._moves_along_gradient = plain and self._clip_bound is None
+        self._direction_norms = self._gradient_norms if self._moves_along_gradient else norms()
+        self._series = Series()
+        self.divergence = Divergence(K, device)
+        largest = batches.rows * max(shapes.padded_widths)
+        self.kinks = ActivationKinks(K, S, len(shapes.hidden), largest, device)
+        self.loss_kinks = LossKinks(K, device)
+        self._losses = torch.zeros(S, K, dtype=shapes.work, device=device)
+        self._loss_rows = self._losses.unbind(0)
+        self._has_kinks = [bool(kernel.kink_points) for kernel in self._network.kernels]
+        self._watches_kinks = any(self._has_kinks)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Forgets the last epoch's measurements."""
+        for probe in (self._series, self.kinks, self.loss_kinks):
+            probe.start()
+        self._generators = self._network.generators(self._members, epoch)
+
+    def plan(self, order: OrderBlock) -> Plan:
+        """The rates of the block's steps."""
+        return self._optimizer.plan(self._state.step + 1, order.steps)
+
+    def step(self, s: int, rows: Tensor, real: int, rates: Rates) -> None:
+        """Step `s` of the block: gather, forward, loss, backward, update."""
+        self._s = s
+        batch, network = self._batches[real], self._network
+        batch.gather(rows)
+        out = network.forward(batch.x, batch.buffers, self._at_z)
+        g = batch.buffers.gradients[-1].g
+        self._loss_rows[s].copy_(self._loss.step(out, batch.target, batch.weights, g))
+        if self._loss.has_kink:
+            self.loss_kinks.add(self._loss.kink_hits())
+        self._meet_kinks(batch)
+        self._rates = rates
+        if self._shapes.is_mixed:
+            for work, parameter in zip(self._work, self._parameters, strict=True):
+                work.copy_(parameter)
+        network.backward(
+            batch.x, batch.buffers, self._gradient, self._at_upstream, self._at_gradient
+        )
+        self._at_gradient(len(network.weights))
+        if self._clip_bound is not None:
+            self._clip(self._clip_bound)
+        if self._shapes.is_mixed:
+            for work, parameter in zip(self._work, self._parameters, strict=True):
+                parameter.copy_(work)
+        self._state.step += 1
+
+    def _at_z(self, i: int, layer: HiddenBuffers) -> None:
+        network = self._network
+        network.kernels[i].draw(layer.z, self._generators)
+        if self._has_kinks[i]:
+            self.kinks.count(self._s, i, network.kinks(i, layer, layer.z))
+
+    def _meet_kinks(self, batch: BatchBuffers) -> None:
+        """On a CPU one look at the counts saves the work on kinks where none was hit, which is
+        nearly always; on a GPU the host would have to wait for it."""
+        network = self._network
+        self._was_hit = self._watches_kinks and (
+            not network.may_look or self.kinks.was_hit(self._s)
+        )
+        self._batch = batch
+        for i, (kernel, layer) in enumerate(
+            zip(network.kernels, batch.buffers.hidden, strict=True)
+        ):
+            layer.chosen_zeros = None
+            if self._was_hit and kernel.has_conventions:
+                layer.chosen_zeros = kernel.chosen_zeros(
+                    network.recall_z(i, batch.x, batch.buffers)
+                )
+
+    def _at_upstream(self, i: int, upstream: Tensor) -> None:
+        if self._was_hit and self._has_kinks[i]:
+            batch, network = self._batch, self._network
+            z = network.recall_z(i, batch.x, batch.buffers)
+            kinks = network.kinks(i, batch.buffers.hidden[i], z)
+            self.kinks.count_effective(self._s, i, kinks, upstream)
+
+    def _at_gradient(self, place: int) -> None:
+        """One parameter has its gradient: measure both, and update."""
+        gradient = self._gradient.parameters[place]
+        self._gradient_norms.record_one(self._s, place, gradient)
+        self._weight_norms.record_one(self._s, place, self._work[place])
+        if self._clip_bound is None:
+            self._update(place, gradient)
+
+    def _clip(self, bound: Tensor) -> None:
+        """As torch.nn.utils.clip_grad_norm_: the bound is on the norm over all layers, so all
+        gradients must be known before the first update."""
+        norm = self._gradient_norms.global_norm(self._s)
+        factor = (bound / (norm + 1e-6)).clamp_max_(1.0)
+        for place, gradient in enumerate(self._gradient.parameters):
+            self._update(place, gradient.mul_(factor))
+
+    def _update(self, place: int, gradient: Tensor) -> None:
+        direction = self._optimizer.update(
+            place, self._work[place], gradient, self._state, self._rates
+        )
+        if not self._moves_along_gradient:
+            self._direction_norms.record_one(self._s, place, direction)
+
+    def fold(self, plan: Plan) -> None:
+        """Takes the block's log into the epoch's measurements."""
+        steps = len(plan.rates)
+        gradients, weights = self._gradient_norms.layers(steps), self._weight_norms.layers(steps)
+        directions = (
+            gradients if self._moves_along_gradient else self._direction_norms.layers(steps)
+        )
+        norms = gradient_norms(gradients)
+        self._series.fold(
+            torch.cat([norms, update_ratios(directions, weights, plan.step_sizes)], 1)
+        )
+        self.kinks.fold(steps)
+        self.loss_kinks.begin_steps()
+        before = self._state.step - steps
+        self.divergence.fold(before, self._losses[:steps].T, norms[:, 0], weights)
+
+    def readings(self) -> dict[str, Tensor]:
+        """What the epoch's steps measured; nothing where there was none."""
+        measured = self._series.readings()
+        if measured is None:
+            return {}
+        first, hidden = 1 + len(self._shapes.hidden), len(self._shapes.hidden)
+        readings = {"update_ratio": measured[0][:, first : first + hidden]}
+        for name, values in zip(("mean", "max", "last"), measured, strict=True):
+            readings[f"grad_norm_{name}"] = values[:, 0]
+            readings[f"layer_grad_norm_{name}"] = values[:, 1:first]
+        if hidden:
+            readings |= self.kinks.readings(self._network.kernels[0].has_kinks)
+        return readings | self.loss_kinks.readings()
+
+    def weight_norms(self) -> Tensor:
+        """[K, L + 1] in float64, of the parameters as they are."""
+        for place, parameter in enumerate(self._parameters):
+            self._weight_norms.record_one(0, place, parameter.to(self._shapes.work))
+        return self._weight_norms.layers(1)[:, :, 0]
