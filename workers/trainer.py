@@ -24,17 +24,17 @@ from workers.training import Cohort, Control, Member, select_device, train
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m workers.trainer", description=__doc__)
-    parser.add_argument("--threads", type=int, required=True, help="threads of each tensor product")
+    parser.add_argument("--threads", type=int, required=True, help="members trained side by side")
     threads = parser.parse_args().threads
     out = _private_stdout()
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)  # `train` makes better use of threads
 
     def say(message: BaseModel) -> None:
         out.write(message.model_dump_json() + "\n")
         out.flush()
 
     say(Ready())
-    serve(sys.stdin, say)
+    serve(sys.stdin, say, threads)
 
 
 def _private_stdout() -> IO[str]:
@@ -44,7 +44,7 @@ def _private_stdout() -> IO[str]:
     return out
 
 
-def serve(commands: IO[str], say: Callable[[BaseModel], None]) -> None:
+def serve(commands: IO[str], say: Callable[[BaseModel], None], threads: int) -> None:
     """Trains one cohort after another until the commands end."""
     cohorts: queue.Queue[tuple[Train, Control]] = queue.Queue()
 
@@ -65,15 +65,18 @@ def serve(commands: IO[str], say: Callable[[BaseModel], None]) -> None:
     threading.Thread(target=listen, name="commands", daemon=True).start()
     while True:
         command, control = cohorts.get()
-        _train(command, control, say)
+        _train(command, control, say, threads)
         say(Idle())
 
 
-def _train(command: Train, control: Control, say: Callable[[BaseModel], None]) -> None:
+def _train(
+    command: Train, control: Control, say: Callable[[BaseModel], None], threads: int
+) -> None:
     members = tuple(Member(id=one.id, spec=one.spec) for one in command.members)
     try:
         device = select_device(members[0].spec.device)
-        for event in train(Cohort(members=members), device=device, control=control):
+        cohort = Cohort(members=members)
+        for event in train(cohort, device=device, control=control, threads=threads):
             say(event)
     except Exception as error:  # whatever it was, it becomes the job's reason
         traceback.print_exc()

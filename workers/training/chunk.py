@@ -7,21 +7,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import torch
-from torch import Tensor
 
+from workers.training.arrays import Array, transfer
 from workers.training.cohort import Member
-from workers.training.evaluation import Evaluator, PassResult, Slice, UnitProbes, slices
+from workers.training.evaluation import Evaluator, PassSums, Slice, UnitProbes, metric, slices
 from workers.training.network import Workspace
 from workers.training.probes import (
+    JudgedLayer,
     count_dead,
     count_dormant,
     count_saturated,
     count_zeros,
-    eigenvalues,
     mark_dead,
 )
-from workers.training.readings import Readings, transfer
+from workers.training.readings import Readings
 from workers.training.shapes import Shapes
 from workers.training.state import State
 from workers.training.step import Stepper
@@ -37,21 +38,23 @@ class Setting:
     validation: PartTensors
     batches: Batches
     device: torch.device
-    workspace: Workspace
 
 
 class Chunk:
     """K members that train as one stack."""
 
-    def __init__(self, members: Sequence[Member], setting: Setting, state: State) -> None:
+    def __init__(
+        self, members: Sequence[Member], setting: Setting, state: State, workspace: Workspace
+    ) -> None:
+        """Chunks that train by turns may share a workspace."""
         self.members, self.state = list(members), state
-        self._setting = setting
-        shapes, device = setting.shapes, setting.device
-        whole = Slice(self.members, state, shapes, setting.workspace)
+        self._setting, self._workspace = setting, workspace
+        shapes = setting.shapes
+        whole = Slice(self.members, state, shapes, workspace)
         self._network = whole.network
-        pieces = slices(self.members, state, shapes, setting.workspace)
-        self._train = Evaluator(pieces, setting.train, shapes, setting.workspace)
-        self._validation = Evaluator(pieces, setting.validation, shapes, setting.workspace)
+        pieces = slices(self.members, state, shapes, workspace)
+        self._train = Evaluator(pieces, setting.train, shapes, workspace)
+        self._validation = Evaluator(pieces, setting.validation, shapes, workspace)
         self._stepper = Stepper(
             self.members,
             whole,
@@ -59,33 +62,29 @@ class Chunk:
             train=setting.train,
             batches=setting.batches,
         )
-        self._tau = torch.tensor(
-            [member.spec.probes.dormant_tau for member in members],
-            dtype=torch.float64,
-            device=device,
-        )
+        self._tau = np.array([member.spec.probes.dormant_tau for member in members])
         self._rates = [member.spec.optimizer.learning_rate for member in members]
 
     def keep(self, rows: Sequence[int]) -> "Chunk":
         """A smaller chunk that goes on with some of the members."""
         members = [self.members[row] for row in rows]
-        return Chunk(members, self._setting, self.state.select(rows))
+        return Chunk(members, self._setting, self.state.select(rows), self._workspace)
 
     def run_epoch(self, epoch: int) -> Iterator[Readings | None]:
         """Trains an epoch (none for epoch 0) and evaluates it. Yields None after each step and
         each block of a pass, so that the caller may stop in between; the readings at the end."""
-        self._stepper.start_epoch(epoch)
+        stepper = self._stepper
+        stepper.start_epoch(epoch)
         if epoch > 0:
             yield from self._train_epoch(epoch)
-        probes = UnitProbes(len(self._setting.shapes.hidden))
-        results: list[PassResult] = []
-        for evaluator, watching in ((self._train, probes), (self._validation, None)):
-            for result in evaluator.run(watching):
-                if result is None:
-                    yield None
-                else:
-                    results.append(result)
-        yield transfer(self._measure(probes, *results), self._rates if epoch else None)
+        probes = UnitProbes(self._network, self._setting.train.count)
+        train, validation = PassSums(), PassSums()
+        yield from self._train.run(train, probes)
+        yield from self._validation.run(validation)
+        yield Readings(
+            values=self._judge(self._transfer(probes, train, validation)),
+            learning_rates=self._rates if epoch else None,
+        )
 
     def _train_epoch(self, epoch: int) -> Iterator[None]:
         setting, stepper = self._setting, self._stepper
@@ -96,33 +95,52 @@ class Chunk:
                 yield None
             stepper.fold(plan)
 
-    def _measure(
-        self, probes: UnitProbes, train: PassResult, validation: PassResult
-    ) -> dict[str, Tensor]:
-        """Everything that the epoch measured, [K, …] each, still on the device."""
-        stepper, hidden = self._stepper, self._setting.shapes.hidden
+    def _transfer(
+        self, probes: UnitProbes, train: PassSums, validation: PassSums
+    ) -> dict[str, Array]:
+        """Everything that the epoch left on the device, in one transfer."""
+        left = {"loss_kink_hits": self._stepper.loss_kink_hits}
+        left |= train.tensors("train") | validation.tensors("validation")
+        left |= probes.ranks.eigenvalues()
+        for i, tally in enumerate(probes.tallies):
+            left |= {f"{name}/{i}": sums for name, sums in tally.sums().items()}
+        return transfer(left)
+
+    def _judge(self, found: dict[str, Array]) -> dict[str, Array]:
+        """The quantities, [K, …] each, of what was measured."""
+        stepper, setting = self._stepper, self._setting
         norms = stepper.weight_norms()
-        stepper.divergence.check(self.state.step, norms, train.loss)
-        measured = {
-            "train_loss": train.loss,
-            "train_metric": train.metric,
-            "validation_loss": validation.loss,
-            "validation_metric": validation.metric,
-            "diverged_at": stepper.divergence.first,
-            "weight_norm": norms[:, :-1],
-            **stepper.readings(),
-        }
-        if hidden:
-            measured |= eigenvalues([sample.gram for sample in probes.samples])
-        for i, (tally, units) in enumerate(zip(probes.tallies, hidden, strict=True)):
-            layer = tally.judge(self._network.kernels[i])
-            measured[f"dead/{i}"] = count_dead(layer, units)
-            measured[f"dormant/{i}"] = count_dormant(layer, units, self._tau)
-            measured[f"saturated/{i}"] = count_saturated(layer, units)
-            measured[f"zeros/{i}"] = count_zeros(layer, units)
-            measured[f"unit_activity/{i}"] = layer.mean_activity[:, :units]
-            measured[f"unit_dead/{i}"] = mark_dead(layer, units)
+        measured = {"weight_norm": norms[:, :-1], **stepper.readings()}
+        for name, part in (("train", setting.train), ("validation", setting.validation)):
+            if part.count:
+                measured[f"{name}_loss"] = found[f"{name}_loss"] / part.count
+                measured[f"{name}_metric"] = metric(found, name, part)
+        stepper.divergence.check(self.state.step, norms, found["train_loss"])
+        measured["diverged_at"] = stepper.divergence.first[:, None]
+        if "update_ratio" in measured:
+            # What arrives at a residual is its weight in the mean, never 0: each hit is effective.
+            measured["loss_kink_hits"] = measured["loss_kink_effective"] = found["loss_kink_hits"]
+        for i, units in enumerate(setting.shapes.hidden):
+            measured |= self._judge_layer(found, i, units)
         return measured
+
+    def _judge_layer(self, found: dict[str, Array], i: int, units: int) -> dict[str, Array]:
+        kernel = self._network.kernels[i]
+        sums = {
+            name.removesuffix(f"/{i}"): values
+            for name, values in found.items()
+            if name.endswith(f"/{i}") and not name.startswith("eigenvalues")
+        }
+        layer = JudgedLayer(kernel, sums, self._setting.train.count, units)
+        return {
+            f"dead/{i}": count_dead(layer)[:, None],
+            f"dormant/{i}": count_dormant(layer, self._tau)[:, None],
+            f"saturated/{i}": count_saturated(layer)[:, None],
+            f"zeros/{i}": count_zeros(layer)[:, None],
+            f"unit_activity/{i}": layer.mean_activity,
+            f"unit_dead/{i}": mark_dead(layer).astype(np.float64),
+            f"eigenvalues/{i}": found[f"eigenvalues/{i}"],
+        }
 
 
 def chunk_size(shapes: Shapes, batches: Batches, device: torch.device) -> int:
@@ -138,5 +156,5 @@ def chunk_size(shapes: Shapes, batches: Batches, device: torch.device) -> int:
     return 1 << (fits.bit_length() - 1)
 
 
-CACHE_BYTES = 6 << 20
+CACHE_BYTES = 16 << 20
 GPU_BYTES = 1 << 30

@@ -14,8 +14,8 @@ from workers.training.cohort import Cohort, Member
 from workers.training.control import Control
 from workers.training.data import load
 from workers.training.environment import environment
+from workers.training.lanes import Lane, TrainedEpoch, inline, side_by_side
 from workers.training.network import Workspace
-from workers.training.readings import Readings
 from workers.training.record import epoch_event
 from workers.training.shapes import Shapes
 from workers.training.state import initial_state
@@ -27,11 +27,16 @@ def train(
     *,
     device: torch.device,
     control: Control | None = None,
+    threads: int = 1,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[TrainingEvent]:
     """Trains all members, chunk by chunk and epoch by epoch. A StartedEvent, then per member an
     EpochEvent for each epoch from 0 and an EndEvent; a StoppedEvent where `control` asked for it,
-    and a FailedEvent where the data cannot be used."""
+    and a FailedEvent where the data cannot be used.
+
+    On a CPU up to `threads` chunks train side by side, and torch's own threads are left as the
+    caller set them: one is best. Neither has any influence on the numbers.
+    """
     try:
         setting = _set_up(cohort, device)
     except InvalidData as error:
@@ -39,9 +44,9 @@ def train(
         return
     yield StartedEvent(
         members=[member.id for member in cohort.members],
-        environment=environment(setting.shapes, device),
+        environment=environment(setting.shapes, device, threads),
     )
-    yield from _Training(cohort, setting, control or Control(), clock).run()
+    yield from _Training(cohort, setting, control or Control(), clock).run(threads)
 
 
 def _set_up(cohort: Cohort, device: torch.device) -> Setting:
@@ -53,66 +58,71 @@ def _set_up(cohort: Cohort, device: torch.device) -> Setting:
         validation=PartTensors.of(data.validation, shapes, device),
         batches=Batches(data.train.count, spec.batch_size, shapes.tile),
         device=device,
-        workspace=Workspace(),
     )
 
 
 class _Training:
-    """The chunks of a cohort and who of them is still training."""
+    """Who of a cohort is still training, and what its lanes have measured."""
 
     def __init__(
         self, cohort: Cohort, setting: Setting, control: Control, clock: Callable[[], float]
     ) -> None:
-        self._setting, self._control, self._clock = setting, control, clock
+        self._setting, self._control = setting, control
         self._epochs = cohort.spec.epochs
         self._members = cohort.members
         self._active = {member.id for member in cohort.members}
+        self._clock = clock
 
-    @torch.inference_mode()
-    def _chunks(self) -> list[Chunk]:
-        setting = self._setting
-        size = chunk_size(setting.shapes, setting.batches, setting.device)
-        parts = [self._members[i : i + size] for i in range(0, len(self._members), size)]
-        return [
-            Chunk(part, setting, initial_state(part, setting.shapes, setting.device))
-            for part in parts
+    def run(self, threads: int) -> Iterator[TrainingEvent]:
+        lanes = [
+            Lane(
+                chunks,
+                epochs=self._epochs,
+                is_active=self._active.__contains__,
+                clock=self._clock,
+            )
+            for chunks in self._divide(threads)
         ]
-
-    def run(self) -> Iterator[TrainingEvent]:
-        """Chunks take turns by epoch, so that all members progress alike."""
-        chunks = self._chunks()
-        for epoch in range(self._epochs + 1):
-            for place, chunk in enumerate(chunks):
-                yield from self._run_epoch(chunk, epoch)
-                chunks[place] = self._without_idle(chunk)
-            chunks = [chunk for chunk in chunks if self._is_active(chunk)]
-
-    def _run_epoch(self, chunk: Chunk, epoch: int) -> Iterator[TrainingEvent]:
-        start, work = self._clock(), chunk.run_epoch(epoch)
-        while True:
+        for trained in self._work(lanes):
             if self._control.pending:
                 yield from self._stop_members()
-            if not self._is_active(chunk):
-                return
-            # Only the work is done without autograd: what the caller does between two events
-            # is the caller's.
-            with torch.inference_mode():
-                readings = next(work)
-            if readings is not None:
-                break
-        yield from self._report(chunk, readings, epoch, self._clock() - start)
+            if trained is not None:
+                yield from self._report(trained)
 
-    def _report(
-        self, chunk: Chunk, readings: Readings, epoch: int, seconds: float
-    ) -> Iterator[TrainingEvent]:
-        for row, member in enumerate(chunk.members):
+    def _work(self, lanes: list[Lane]) -> Iterator[TrainedEpoch | None]:
+        if len(lanes) == 1:
+            return inline(lanes[0], lambda: self._control.pending)
+        return side_by_side(lanes)
+
+    @torch.inference_mode()
+    def _divide(self, threads: int) -> list[list[Chunk]]:
+        """The chunks of each lane: as equal as can be, and no larger than a stack is fast for."""
+        setting, count = self._setting, len(self._members)
+        lanes = min(threads, count) if setting.device.type == "cpu" else 1
+        fast = chunk_size(setting.shapes, setting.batches, setting.device)
+        chunks = min(count, -(-count // (fast * lanes)) * lanes)
+        workspaces = [Workspace() for _ in range(lanes)]
+        divided: list[list[Chunk]] = [[] for _ in range(lanes)]
+        for i in range(chunks):
+            part = self._members[i * count // chunks : (i + 1) * count // chunks]
+            state = initial_state(part, setting.shapes, setting.device)
+            divided[i % lanes].append(Chunk(part, setting, state, workspaces[i % lanes]))
+        return divided
+
+    def _report(self, trained: TrainedEpoch) -> Iterator[TrainingEvent]:
+        for row, member in enumerate(trained.members):
             if member.id not in self._active:
                 continue
             yield epoch_event(
-                member, readings, row, epoch=epoch, step=chunk.state.step, seconds=seconds
+                member,
+                trained.readings,
+                row,
+                epoch=trained.epoch,
+                step=trained.step,
+                seconds=trained.seconds,
             )
-            end = _end(member, float(readings.values["diverged_at"][row, 0]))
-            if end.outcome is Outcome.DIVERGED or epoch == self._epochs:
+            end = _end(member, float(trained.readings.values["diverged_at"][row, 0]))
+            if end.outcome is Outcome.DIVERGED or trained.epoch == self._epochs:
                 self._active.discard(member.id)
                 yield end
 
@@ -124,15 +134,6 @@ class _Training:
         for member in sorted(request.members & self._active):
             self._active.discard(member)
             yield StoppedEvent(member=member)
-
-    def _is_active(self, chunk: Chunk) -> bool:
-        return any(member.id in self._active for member in chunk.members)
-
-    @torch.inference_mode()
-    def _without_idle(self, chunk: Chunk) -> Chunk:
-        """The chunk itself, or a smaller one once at most half of its members still train."""
-        rows = [row for row, member in enumerate(chunk.members) if member.id in self._active]
-        return chunk.keep(rows) if 0 < len(rows) <= len(chunk.members) // 2 else chunk
 
 
 def _end(member: Member, diverged_at: float) -> EndEvent:

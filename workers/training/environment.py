@@ -18,7 +18,7 @@ _PACKAGE = "subgrad"
 _VERSION_OF_A_BARE_CHECKOUT = "0.1.0"
 
 
-def environment(shapes: Shapes, device: torch.device) -> JsonObject:
+def environment(shapes: Shapes, device: torch.device, threads: int) -> JsonObject:
     """The record that a job keeps of where it was trained."""
     on_gpu = device.type == "cuda"
     return {
@@ -27,7 +27,7 @@ def environment(shapes: Shapes, device: torch.device) -> JsonObject:
         "numpy": numpy.__version__,
         "device": device.type,
         "device_name": torch.cuda.get_device_name(device) if on_gpu else _processor(),
-        "threads": torch.get_num_threads(),
+        "threads": threads,
         "engine": ENGINE,
         "code_version": code_version(),
         "dtype": str(shapes.storage).removeprefix("torch."),

@@ -10,16 +10,17 @@ C outputs, U units.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from workers.training.arrays import Array
 from workers.training.cohort import Member
 from workers.training.exactness import padded
 from workers.training.losses import LossKernel, RowWeights, loss_kernel
 from workers.training.network import Buffers, HiddenBuffers, Network, Workspace
-from workers.training.probes import RankSample, UnitTally
+from workers.training.probes import RankSamples, UnitTally
 from workers.training.shapes import Shapes
 from workers.training.state import State
 from workers.training.tensors import PartTensors
@@ -30,29 +31,46 @@ _SEGMENT_VALUES = 1 << 20
 _SLICE_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, kw_only=True)
-class PassResult:
-    """What a pass measured, [K] in float64."""
+class PassSums:
+    """The sums of a pass, slice by slice of members."""
 
-    loss: Tensor
-    metric: Tensor
+    def __init__(self) -> None:
+        self._losses: list[Tensor] = []
+        self._scores: list[Tensor] = []
+
+    def add(self, loss: Tensor, score: Tensor) -> None:
+        """[K] each in float64: sums over the examples."""
+        self._losses.append(loss)
+        self._scores.append(score)
+
+    def tensors(self, name: str) -> dict[str, Tensor]:
+        return {f"{name}_loss": torch.cat(self._losses), f"{name}_score": torch.cat(self._scores)}
 
 
 class UnitProbes:
     """What follows the pass over the training part, for all members of the chunk."""
 
-    def __init__(self, layers: int) -> None:
-        self.tallies = [UnitTally() for _ in range(layers)]
-        self.samples = [RankSample() for _ in range(layers)]
+    def __init__(self, network: Network, examples: int) -> None:
+        hidden = network.shapes.hidden
+        self.tallies = [UnitTally() for _ in hidden]
+        padded_units = network.shapes.padded_widths[1:-1]
+        self.ranks = RankSamples(network.K, examples, padded_units, network.device)
 
 
 class Slice:
     """Some members of a chunk: a network that looks at their rows of the state."""
 
     def __init__(
-        self, members: Sequence[Member], state: State, shapes: Shapes, workspace: Workspace
+        self,
+        members: Sequence[Member],
+        state: State,
+        shapes: Shapes,
+        workspace: Workspace,
+        *,
+        first: int = 0,
     ) -> None:
-        device = state.values.device
+        """`first`: the place of the first of them in the chunk."""
+        self.first, device = first, state.values.device
         self.network = Network(members, shapes, state, workspace)
         losses = [member.spec.loss for member in members]
         self.loss: LossKernel = loss_kernel(losses, shapes, device, workspace.scratch)
@@ -66,20 +84,24 @@ def slices(
     fits = _SLICE_BYTES // bytes_each if state.values.device.type == "cpu" else len(members)
     size = max(1, fits)
     return [
-        Slice(members[first : first + size], state.view(first, first + size), shapes, workspace)
+        Slice(
+            members[first : first + size],
+            state.view(first, first + size),
+            shapes,
+            workspace,
+            first=first,
+        )
         for first in range(0, len(members), size)
     ]
 
 
 class Evaluator:
-    """Passes over one part. Yields None after each block, so that the caller may stop there, and
-    the result at the end."""
+    """Passes over one part."""
 
     def __init__(
         self, slices: Sequence[Slice], part: PartTensors, shapes: Shapes, workspace: Workspace
     ) -> None:
         self._slices, self._part, self._shapes, self._workspace = slices, part, shapes, workspace
-        self._is_classification = not part.target.is_floating_point()
         per_segment = max(1, _SEGMENT_VALUES // (BLOCK_ROWS * shapes.padded_widths[-1]))
         step = per_segment * BLOCK_ROWS
         self._segments = [
@@ -90,10 +112,9 @@ class Evaluator:
             for _, real in self._segments
         }
 
-    def run(self, probes: UnitProbes | None = None) -> Iterator[PassResult | None]:
-        """With `probes` given, they follow the pass."""
-        losses: list[Tensor] = []
-        scores: list[Tensor] = []
+    def run(self, sums: PassSums, probes: UnitProbes | None = None) -> Iterator[None]:
+        """Fills in the sums, and what `probes` see. Yields after each block, so that the caller
+        may stop there."""
         for piece in self._slices:
             for kernel in piece.network.kernels:
                 kernel.settle()
@@ -101,11 +122,9 @@ class Evaluator:
             score = torch.zeros_like(loss)
             for first, real in self._segments:
                 yield from self._run_segment(piece, first, real, probes, (loss, score))
-            losses.append(loss)
-            scores.append(score)
-            for watch in probes.tallies if probes else ():
-                watch.end_slice()
-        yield self._result(torch.cat(losses), torch.cat(scores))
+            sums.add(loss, score)
+            for tally in probes.tallies if probes else ():
+                tally.end_slice()
 
     def _run_segment(
         self,
@@ -120,7 +139,7 @@ class Evaluator:
         outputs = self._workspace.outputs(piece.network, rows)
         for start in range(first, first + real, BLOCK_ROWS):
             count = min(BLOCK_ROWS, first + real - start)
-            out = self._forward(piece.network, start, count, probes)
+            out = self._forward(piece, start, count, probes)
             outputs[:, start - first : start - first + out.shape[1]] = out
             yield None
         target = self._part.target[None, first : first + rows].expand(K, -1, -1)
@@ -128,10 +147,8 @@ class Evaluator:
         score += piece.loss.score(outputs, target, weights)
         loss += piece.loss.total(outputs, target, weights)
 
-    def _forward(
-        self, network: Network, start: int, real: int, probes: UnitProbes | None
-    ) -> Tensor:
-        rows = padded(real, self._shapes.tile)
+    def _forward(self, piece: Slice, start: int, real: int, probes: UnitProbes | None) -> Tensor:
+        network, rows = piece.network, padded(real, self._shapes.tile)
         x = self._part.x[None, start : start + rows].expand(network.K, -1, -1)
         buffers: Buffers = self._workspace.buffers(network, rows, real, backward=False)
         if probes is None:
@@ -142,21 +159,20 @@ class Evaluator:
 
         def at_h(i: int, layer: HiddenBuffers) -> None:
             kernel = network.kernels[i]
-            probes.tallies[i].add(kernel.tally(layer.z, layer.h, layer.chosen_zeros, real), real)
+            probes.tallies[i].add(kernel.tally(layer.z, layer.h, layer.chosen_zeros, real))
             if start == 0:
-                probes.samples[i].take(layer.h, real)
+                probes.ranks.take(i, piece.first, layer.h)
 
         return network.forward(x, buffers, at_z, at_h)
 
-    def _result(self, loss: Tensor, score: Tensor) -> PassResult:
-        count, spread = self._part.count, self._part.spread
-        if count == 0:
-            nothing = torch.full_like(loss, torch.nan)
-            return PassResult(loss=nothing, metric=nothing)
-        mean = loss / count
-        if self._is_classification:
-            metric = score / count
-        else:
-            metric = 1 - score / spread if spread > 0 else torch.full_like(score, torch.nan)
-        # Whoever predicts NaN is not right about a class.
-        return PassResult(loss=mean, metric=torch.where(mean.isnan(), torch.nan, metric))
+
+def metric(found: dict[str, Array], name: str, part: PartTensors) -> Array:
+    """Accuracy or R², [K, 1]. R² of targets that are all the same is NaN; so is the metric of
+    whoever predicts NaN."""
+    loss, score = found[f"{name}_loss"], found[f"{name}_score"]
+    if not part.target.is_floating_point():
+        values = score / part.count
+    else:
+        values = 1 - score / part.spread if part.spread > 0 else np.full_like(score, np.nan)
+    result: Array = np.where(np.isnan(loss), np.nan, values)
+    return result

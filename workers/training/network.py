@@ -33,7 +33,7 @@ class HiddenBuffers:
         self, K: int, rows: int, real: int, *, width: int, shapes: Shapes, kernel: Kernel
     ) -> None:
         units = -(-width // shapes.tile) * shapes.tile
-        device = kernel.has_kinks.device
+        device = kernel.device
 
         def new(dtype: torch.dtype) -> Tensor:
             return torch.zeros(K, rows, units, dtype=dtype, device=device)

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from service.domain.spec import Optimizer
+from workers.training.arrays import Array
 from workers.training.shapes import Shapes
 from workers.training.stacking import Scratch, per_member
 from workers.training.state import State
@@ -25,8 +27,8 @@ class Plan:
 
     rates: list[Rates]
     """Per step."""
-    step_sizes: Tensor
-    """[K, S] in float64."""
+    step_sizes: Array
+    """[K, S]"""
 
 
 class OptimizerKernel:
@@ -89,8 +91,8 @@ class Sgd(OptimizerKernel):
             self.moment_names = ("momentum",)
 
     def plan(self, first_step: int, steps: int) -> Plan:
-        sizes = -self.minus_rate[:, 0].double()
-        return Plan(rates=[(self.minus_rate,)] * steps, step_sizes=sizes.expand(-1, steps))
+        sizes = np.array([[spec.learning_rate] * steps for spec in self.specs])
+        return Plan(rates=[(self.minus_rate,)] * steps, step_sizes=sizes)
 
     def direction(self, place: int, gradient: Tensor, state: State, rates: Rates) -> Tensor:
         if not self.moment_names:
@@ -130,7 +132,7 @@ class Adam(OptimizerKernel):
         stacked = torch.tensor(table, dtype=torch.float64).to(self.shapes.work).to(self.device)
         return Plan(
             rates=[(row[0], row[1]) for row in stacked[:, :, :, None, None]],
-            step_sizes=-stacked[:, 0].T.double(),
+            step_sizes=-np.array(table)[:, 0].T,
         )
 
     def direction(self, place: int, gradient: Tensor, state: State, rates: Rates) -> Tensor:

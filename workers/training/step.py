@@ -5,9 +5,11 @@ Legend: K members, R rows of the batch (padded), F features, C outputs, S steps 
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from workers.training.arrays import Array, to_host
 from workers.training.cohort import Member
 from workers.training.evaluation import Slice
 from workers.training.losses import RowWeights
@@ -16,7 +18,6 @@ from workers.training.optimizers import OPTIMIZERS, Plan, Rates
 from workers.training.probes import (
     ActivationKinks,
     Divergence,
-    LossKinks,
     ParameterNorms,
     Series,
     gradient_norms,
@@ -86,6 +87,7 @@ class Stepper:
         )
         self._parameters = state.parameters
         self._gradient = network.workspace.gradient(network)
+        self._flat_gradient, self._flat_work = _flat(self._gradient.parameters), _flat(self._work)
         self._prepare_probes(K, batches, device)
 
     def _prepare_probes(self, K: int, batches: Batches, device: torch.device) -> None:
@@ -100,19 +102,21 @@ class Stepper:
         self._moves_along_gradient = plain and self._clip_bound is None
         self._direction_norms = self._gradient_norms if self._moves_along_gradient else norms()
         self._series = Series()
-        self.divergence = Divergence(K, device)
+        self.divergence = Divergence(K)
         largest = batches.rows * max(shapes.padded_widths)
-        self.kinks = ActivationKinks(K, S, len(shapes.hidden), largest, device)
-        self.loss_kinks = LossKinks(K, device)
-        self._losses = torch.zeros(S, K, dtype=shapes.work, device=device)
-        self._loss_rows = self._losses.unbind(0)
+        self._kinks = ActivationKinks(K, S, len(shapes.hidden), largest, device)
         self._has_kinks = [bool(kernel.kink_points) for kernel in self._network.kernels]
         self._watches_kinks = any(self._has_kinks)
+        self._losses = torch.zeros(S, K, dtype=shapes.work, device=device)
+        self._loss_rows = self._losses.unbind(0)
+        self.loss_kink_hits = torch.zeros(K, dtype=torch.float64, device=device)
+        """[K]: residuals at the loss's kink in this epoch."""
 
     def start_epoch(self, epoch: int) -> None:
         """Forgets the last epoch's measurements."""
-        for probe in (self._series, self.kinks, self.loss_kinks):
-            probe.start()
+        self._series.start()
+        self._kinks.start()
+        self.loss_kink_hits.zero_()
         self._generators = self._network.generators(self._members, epoch)
 
     def plan(self, order: OrderBlock) -> Plan:
@@ -128,7 +132,7 @@ class Stepper:
         g = batch.buffers.gradients[-1].g
         self._loss_rows[s].copy_(self._loss.step(out, batch.target, batch.weights, g))
         if self._loss.has_kink:
-            self.loss_kinks.add(self._loss.kink_hits())
+            self.loss_kink_hits += self._loss.kink_hits()
         self._meet_kinks(batch)
         self._rates = rates
         if self._shapes.is_mixed:
@@ -149,14 +153,14 @@ class Stepper:
         network = self._network
         network.kernels[i].draw(layer.z, self._generators)
         if self._has_kinks[i]:
-            self.kinks.count(self._s, i, network.kinks(i, layer, layer.z))
+            self._kinks.count(self._s, i, network.kinks(i, layer, layer.z))
 
     def _meet_kinks(self, batch: BatchBuffers) -> None:
         """On a CPU one look at the counts saves the work on kinks where none was hit, which is
         nearly always; on a GPU the host would have to wait for it."""
         network = self._network
         self._was_hit = self._watches_kinks and (
-            not network.may_look or self.kinks.was_hit(self._s)
+            not network.may_look or self._kinks.was_hit(self._s)
         )
         self._batch = batch
         for i, (kernel, layer) in enumerate(
@@ -173,15 +177,14 @@ class Stepper:
             batch, network = self._batch, self._network
             z = network.recall_z(i, batch.x, batch.buffers)
             kinks = network.kinks(i, batch.buffers.hidden[i], z)
-            self.kinks.count_effective(self._s, i, kinks, upstream)
+            self._kinks.count_effective(self._s, i, kinks, upstream)
 
     def _at_gradient(self, place: int) -> None:
         """One parameter has its gradient: measure both, and update."""
-        gradient = self._gradient.parameters[place]
-        self._gradient_norms.record_one(self._s, place, gradient)
-        self._weight_norms.record_one(self._s, place, self._work[place])
+        self._gradient_norms.record(self._s, place, self._flat_gradient[place])
+        self._weight_norms.record(self._s, place, self._flat_work[place])
         if self._clip_bound is None:
-            self._update(place, gradient)
+            self._update(place, self._gradient.parameters[place])
 
     def _clip(self, bound: Tensor) -> None:
         """As torch.nn.utils.clip_grad_norm_: the bound is on the norm over all layers, so all
@@ -196,40 +199,43 @@ class Stepper:
             place, self._work[place], gradient, self._state, self._rates
         )
         if not self._moves_along_gradient:
-            self._direction_norms.record_one(self._s, place, direction)
+            shape = self._flat_work[place].shape
+            self._direction_norms.record(self._s, place, direction.view(shape))
 
     def fold(self, plan: Plan) -> None:
-        """Takes the block's log into the epoch's measurements."""
+        """Takes the block's log into the epoch's measurements. Waits for the device."""
         steps = len(plan.rates)
-        gradients, weights = self._gradient_norms.layers(steps), self._weight_norms.layers(steps)
-        directions = (
-            gradients if self._moves_along_gradient else self._direction_norms.layers(steps)
-        )
+        gradients, weights = self._gradient_norms.read(steps), self._weight_norms.read(steps)
+        directions = gradients if self._moves_along_gradient else self._direction_norms.read(steps)
         norms = gradient_norms(gradients)
-        self._series.fold(
-            torch.cat([norms, update_ratios(directions, weights, plan.step_sizes)], 1)
-        )
-        self.kinks.fold(steps)
-        self.loss_kinks.begin_steps()
-        before = self._state.step - steps
-        self.divergence.fold(before, self._losses[:steps].T, norms[:, 0], weights)
+        ratios = update_ratios(directions, weights, plan.step_sizes)
+        self._series.fold(np.concatenate([norms, ratios], axis=1))
+        self._kinks.fold(steps)
+        losses = to_host(self._losses[:steps]).T
+        self.divergence.fold(self._state.step - steps, losses, norms[:, 0], weights)
 
-    def readings(self) -> dict[str, Tensor]:
-        """What the epoch's steps measured; nothing where there was none."""
+    def readings(self) -> dict[str, Array]:
+        """What the epoch's steps measured, [K, Q] each; nothing where there was no step."""
         measured = self._series.readings()
         if measured is None:
             return {}
-        first, hidden = 1 + len(self._shapes.hidden), len(self._shapes.hidden)
-        readings = {"update_ratio": measured[0][:, first : first + hidden]}
+        first = 1 + len(self._shapes.hidden)
+        readings = {"update_ratio": measured[0][:, first:]}
         for name, values in zip(("mean", "max", "last"), measured, strict=True):
-            readings[f"grad_norm_{name}"] = values[:, 0]
+            readings[f"grad_norm_{name}"] = values[:, :1]
             readings[f"layer_grad_norm_{name}"] = values[:, 1:first]
-        if hidden:
-            readings |= self.kinks.readings(self._network.kernels[0].has_kinks)
-        return readings | self.loss_kinks.readings()
+        if self._network.kernels:
+            readings |= self._kinks.readings(self._network.kernels[0].has_kinks)
+        return readings
 
-    def weight_norms(self) -> Tensor:
-        """[K, L + 1] in float64, of the parameters as they are."""
-        for place, parameter in enumerate(self._parameters):
-            self._weight_norms.record_one(0, place, parameter.to(self._shapes.work))
-        return self._weight_norms.layers(1)[:, :, 0]
+    def weight_norms(self) -> Array:
+        """[K, L + 1], of the parameters as they are."""
+        for place, parameter in enumerate(_flat(self._parameters)):
+            self._weight_norms.record(0, place, parameter.to(self._shapes.work))
+        return self._weight_norms.read(1)[:, :, 0]
+
+
+def _flat(parameters: Sequence[Tensor]) -> list[Tensor]:
+    """Weights as [K, D_in D_out]; the values, in the last place, as they are."""
+    *weights, values = parameters
+    return [*(weight.view(weight.shape[0], -1) for weight in weights), values]

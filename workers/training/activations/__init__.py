@@ -3,7 +3,7 @@
 A new activation is a class with value and derivative, and one line here.
 """
 
-from workers.training.activations.base import Kernel, Sums, UnitCounts
+from workers.training.activations.base import Kernel, UnitCounts
 from workers.training.activations.exponential import Celu, Elu, Selu
 from workers.training.activations.rectified import (
     Hardtanh,
@@ -46,4 +46,4 @@ KERNELS: dict[str, type[Kernel]] = {
     "identity": Identity,
 }
 
-__all__ = ["KERNELS", "Kernel", "Sums", "UnitCounts"]
+__all__ = ["KERNELS", "Kernel", "UnitCounts"]

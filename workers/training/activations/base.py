@@ -11,31 +11,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from service.domain.activations import Activation
+from workers.training.arrays import Array
 from workers.training.stacking import Scratch, per_member
 
 FLAT = 1e-3
 """|φ'| below this counts towards saturation."""
 
 
-Sums = dict[str, Tensor]
-"""What some rows add to the sums of a pass, by name: [K, U] each."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class UnitCounts:
-    """What a pass says about each unit, [K, U] each in float64."""
+    """What a pass says about each unit, [K, U] each."""
 
-    passing: Tensor
+    passing: Array
     """Examples with φ'(z) ≠ 0."""
-    flat: Tensor
+    flat: Array
     """Examples with |φ'(z)| < FLAT."""
-    zero: Tensor
+    zero: Array
     """Examples with h = 0."""
-    activity: Tensor
+    activity: Array
     """Sum of |h|."""
 
 
@@ -61,18 +59,21 @@ class Kernel:
     ) -> None:
         self.specs: Sequence[Any] = specs
         self.scratch = scratch
-        self._dtype, self._device = dtype, device
+        self.dtype, self.device = dtype, device
         activations: Sequence[Activation] = specs
         self.kink_points = sorted({point for spec in activations for point in spec.kinks})
-        self.has_kinks = self.stack([bool(spec.kinks) for spec in activations])[:, 0, 0]
+        self.has_kinks: Array = np.array([float(bool(spec.kinks)) for spec in activations])
+        """[K]"""
         chosen = [spec.convention for spec in activations]
         self.has_conventions = any(value is not None for value in chosen)
         self._is_chosen = self.stack([value is not None for value in chosen]) != 0
-        self.convention = self.stack([value or 0.0 for value in chosen])
+        self.conventions: Array = np.array([value or 0.0 for value in chosen])
+        """[K], 0 where none was chosen."""
+        self._at_zero = self.stack(self.conventions.tolist())
         self.prepare()
 
     def stack(self, values: Sequence[float]) -> Tensor:
-        return per_member(values, self._dtype, self._device)
+        return per_member(values, self.dtype, self.device)
 
     def prepare(self) -> None:
         """Stacks the parameters of the members' activations."""
@@ -91,7 +92,7 @@ class Kernel:
         if chosen_zeros is None:
             self.chain(g, z, h)
             return
-        at_zero = g * self.convention
+        at_zero = g * self._at_zero
         self.chain(g, z, h)
         torch.where(chosen_zeros, at_zero, g, out=g)
 
@@ -107,8 +108,10 @@ class Kernel:
         """Where a member's convention replaces PyTorch's derivative."""
         return torch.eq(z, 0).logical_and_(self._is_chosen)
 
-    def tally(self, z: Tensor, h: Tensor, chosen_zeros: Tensor | None, rows: int) -> Sums:
-        """Sums over the first `rows` rows; the others are padding."""
+    def tally(
+        self, z: Tensor, h: Tensor, chosen_zeros: Tensor | None, rows: int
+    ) -> dict[str, Tensor]:
+        """Sums [K, U] over the first `rows` rows; the others are padding."""
         slope, mark = self.scratch(2, z), self.scratch(3, z)
         slope.fill_(1.0)
         self.backward(slope, z, h, chosen_zeros)
@@ -124,7 +127,7 @@ class Kernel:
             "activity": torch.abs(h, out=mark)[:, :rows].sum(1),
         }
 
-    def judge(self, sums: Sums, examples: int) -> UnitCounts:
+    def judge(self, sums: dict[str, Array], examples: int) -> UnitCounts:
         """The counts of a pass over `examples` examples from its sums."""
         return UnitCounts(**sums)
 

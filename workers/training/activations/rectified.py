@@ -5,10 +5,12 @@ Legend: K members, R rows, U units.
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from workers.training.activations.base import FLAT, Kernel, Sums, UnitCounts
+from workers.training.activations.base import FLAT, Kernel, UnitCounts
+from workers.training.arrays import Array
 
 _threshold_backward = torch.ops.aten.threshold_backward.grad_input
 _hardtanh_backward = torch.ops.aten.hardtanh_backward.grad_input
@@ -31,7 +33,9 @@ class Relu(Kernel):
     def chain(self, g: Tensor, z: Tensor, h: Tensor) -> None:
         keep_where_positive(g, h, out=g)
 
-    def tally(self, z: Tensor, h: Tensor, chosen_zeros: Tensor | None, rows: int) -> Sums:
+    def tally(
+        self, z: Tensor, h: Tensor, chosen_zeros: Tensor | None, rows: int
+    ) -> dict[str, Tensor]:
         """All counts follow from those of h > 0 and of z = 0."""
         positive = torch.gt(h, 0.0, out=self.scratch(2, h))
         sums = {"positive": positive[:, :rows].sum(1), "activity": h[:, :rows].sum(1)}
@@ -39,11 +43,11 @@ class Relu(Kernel):
             sums["chosen_zero"] = chosen_zeros[:, :rows].sum(1)
         return sums
 
-    def judge(self, sums: Sums, examples: int) -> UnitCounts:
+    def judge(self, sums: dict[str, Array], examples: int) -> UnitCounts:
         positive = sums["positive"]
         passing, flat = positive, examples - positive
         if "chosen_zero" in sums:
-            slope = self.convention[:, :, 0].abs()
+            slope = np.abs(self.conventions)[:, None]
             passing = passing + sums["chosen_zero"] * (slope > 0)
             flat = flat - sums["chosen_zero"] * (slope >= FLAT)
         return UnitCounts(
@@ -104,7 +108,7 @@ class Prelu(Leaky):
 
     def attach(self, slope: Tensor) -> None:
         self._stored = slope
-        self.slope = slope if slope.dtype == self._dtype else slope.to(self._dtype)
+        self.slope = slope if slope.dtype == self.dtype else slope.to(self.dtype)
 
     def refresh(self) -> None:
         if self.slope is not self._stored:

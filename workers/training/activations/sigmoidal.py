@@ -75,9 +75,10 @@ class Softplus(Kernel):
     def chain(self, g: Tensor, z: Tensor, h: Tensor) -> None:
         scaled = torch.mul(z, self.beta, out=self.scratch(0, z))
         curved = torch.le(scaled, 20.0, out=self.scratch(1, z))
-        # 1 - (1 - sigmoid) where curved, exactly 1 elsewhere.
-        rest = sigmoid(scaled, out=scaled).neg_().add_(1.0).mul_(curved)
-        g.mul_(rest.neg_().add_(1.0))
+        # The sigmoid where curved, exactly 1 elsewhere. Never 1 - (1 - sigmoid): that is 0 for
+        # all small slopes, and their units would count as dead.
+        slope = sigmoid(scaled, out=scaled).mul_(curved)
+        g.mul_(slope.add_(curved.neg_().add_(1.0)))
 
 
 class Gelu(Kernel):

@@ -3,16 +3,19 @@
 For relu with convention a: z < 0 everywhere, or z <= 0 where a = 0.
 """
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
+from workers.training.arrays import Array
 from workers.training.probes.unit_tally import JudgedLayer
 
 
-def mark_dead(layer: JudgedLayer, units: int) -> Tensor:
-    """[K, units], true for a dead unit. Says nothing where the layer holds NaN."""
-    return layer.passing[:, :units] == 0
+def mark_dead(layer: JudgedLayer) -> NDArray[np.bool_]:
+    """[K, U], true for a dead unit. Says nothing where the layer holds NaN."""
+    marks: NDArray[np.bool_] = layer.passing == 0
+    return marks
 
 
-def count_dead(layer: JudgedLayer, units: int) -> Tensor:
+def count_dead(layer: JudgedLayer) -> Array:
     """[K]; NaN where the layer holds NaN."""
-    return layer.where_known(mark_dead(layer, units).sum(1))
+    return layer.where_known(mark_dead(layer).sum(axis=1))

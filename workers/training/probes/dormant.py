@@ -4,16 +4,18 @@ A layer that is all zero is all dormant; a layer that holds NaN, or whose mean i
 score.
 """
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from workers.training.arrays import Array
 from workers.training.probes.unit_tally import JudgedLayer
 
 
-def count_dormant(layer: JudgedLayer, units: int, tau: Tensor) -> Tensor:
+def count_dormant(layer: JudgedLayer, tau: Array) -> Array:
     """[K] with a τ [K] for each member; NaN where there is no score."""
-    activity = layer.mean_activity[:, :units].contiguous()
-    layer_mean = activity.sum(1) / units
-    score = activity / (layer_mean + 1e-9)[:, None]
-    count = (score <= tau[:, None]).sum(1).double()
-    return torch.where(layer_mean.isfinite(), count, torch.nan)
+    activity = layer.mean_activity
+    with np.errstate(invalid="ignore", over="ignore"):
+        layer_mean = activity.sum(axis=1) / layer.units
+        score = activity / (layer_mean + 1e-9)[:, None]
+        dormant = (score <= tau[:, None]).sum(axis=1)
+    counts: Array = np.where(np.isfinite(layer_mean), dormant, np.nan)
+    return counts

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from workers.training.arrays import Array
 from workers.training.exactness import TILE, padded, product
 
 SAMPLE = 64
@@ -22,58 +22,64 @@ SAMPLE = 64
 eigenvalue problems of 64 networks take a tenth of an epoch on digits, for 128 a half."""
 
 
-class RankSample:
-    """One layer's Gram matrices, slice by slice of members."""
+class RankSamples:
+    """Gram matrices of every hidden layer and member, filled slice by slice of members."""
 
-    def __init__(self) -> None:
-        self._grams: list[Tensor] = []
+    def __init__(self, K: int, examples: int, widths: Sequence[int], device: torch.device) -> None:
+        self._rows = min(examples, SAMPLE)
+        tile = TILE[torch.float64]
+        self._units = [padded(width, tile) for width in widths]
+        sizes = [min(padded(self._rows, tile), units) for units in self._units]
+        # Matrices of one size lie side by side: one call decomposes them all.
+        self._joined = {
+            size: torch.zeros(sizes.count(size), K, size, size, dtype=torch.float64, device=device)
+            for size in sizes
+        }
+        self._grams = [
+            self._joined[size][sizes[:layer].count(size)] for layer, size in enumerate(sizes)
+        ]
 
-    def take(self, h: Tensor, real: int) -> None:
-        """h [K, R', U] of the first rows of the training part, of which `real` are examples."""
-        self._grams.append(gram(h, min(real, SAMPLE)))
+    def take(self, layer: int, first: int, h: Tensor) -> None:
+        """h [K', R, U] of the members from number `first` on, and the first rows of the training
+        part."""
+        out = self._grams[layer][first : first + len(h)]
+        # In the half precisions h is padded further than float64 needs.
+        sample = _sample(h[:, :, : self._units[layer]], self._rows)
+        left, right = sample, sample.transpose(1, 2)
+        if sample.shape[1] > out.shape[1]:
+            left, right = right, left
+        product(left, right, out)
 
-    @property
-    def gram(self) -> Tensor:
-        """[K, n, n] of all slices."""
-        return torch.cat(self._grams)
+    def eigenvalues(self) -> dict[str, Tensor]:
+        """`eigenvalues/i` [K, n] for each layer; NaN where its Gram matrix is not finite."""
+        found: dict[int, Tensor] = {}
+        for size, joined in self._joined.items():
+            matrices = joined.view(-1, size, size)
+            is_finite = matrices.diagonal(0, 1, 2).sum(1).isfinite()[:, None]
+            matrices.masked_fill_(is_finite.logical_not()[:, :, None], 0.0)
+            values = torch.linalg.eigvalsh(matrices)
+            found[size] = torch.where(is_finite, values, torch.nan).view(joined.shape[:3])
+        places = dict.fromkeys(self._joined, 0)
+        named: dict[str, Tensor] = {}
+        for layer, matrix in enumerate(self._grams):
+            size = matrix.shape[1]
+            named[f"eigenvalues/{layer}"] = found[size][places[size]]
+            places[size] += 1
+        return named
 
 
-def gram(h: Tensor, rows: int) -> Tensor:
-    """The smaller of HH' and H'H for the first `rows` rows of h [K, R', U], in float64."""
-    K, _, U = h.shape
+def _sample(h: Tensor, rows: int) -> Tensor:
+    """The first rows of h in float64, padded to the tile."""
     tile = TILE[torch.float64]
-    R, U = padded(rows, tile), padded(U, tile)
+    R, U = padded(rows, tile), padded(h.shape[2], tile)
     if (rows, h.shape[2]) == (R, U):
-        sample = h[:, :rows].double().contiguous()
-    else:
-        sample = torch.zeros(K, R, U, dtype=torch.float64, device=h.device)
-        sample[:, :rows, : h.shape[2]] = h[:, :rows]
-    left, right = sample, sample.transpose(1, 2)
-    if R > U:
-        left, right = right, left
-    out = torch.empty(K, min(R, U), min(R, U), dtype=torch.float64, device=h.device)
-    product(left, right, out)
-    return out
+        return h[:, :rows].double().contiguous()
+    sample = torch.zeros(len(h), R, U, dtype=torch.float64, device=h.device)
+    sample[:, :rows, : h.shape[2]] = h[:, :rows]
+    return sample
 
 
-def eigenvalues(grams: Sequence[Tensor]) -> dict[str, Tensor]:
-    """`eigenvalues/i` [K, n] of each layer's Gram matrices [K, n, n]; NaN where one is not
-    finite. Matrices of one size are decomposed by one call."""
-    by_size: dict[int, list[int]] = {}
-    for layer, matrix in enumerate(grams):
-        by_size.setdefault(matrix.shape[1], []).append(layer)
-    found: dict[str, Tensor] = {}
-    for layers in by_size.values():
-        joined = torch.cat([grams[layer] for layer in layers])
-        is_finite = joined.diagonal(0, 1, 2).sum(1).isfinite()[:, None]
-        joined.masked_fill_(is_finite.logical_not()[:, :, None], 0.0)
-        values = torch.where(is_finite, torch.linalg.eigvalsh(joined), torch.nan)
-        for layer, part in zip(layers, values.chunk(len(layers)), strict=True):
-            found[f"eigenvalues/{layer}"] = part
-    return found
-
-
-def effective_rank(eigenvalues: NDArray[np.float64]) -> float | None:
+def effective_rank(eigenvalues: Array) -> float | None:
     """From one layer's eigenvalues, ascending."""
     largest = eigenvalues[-1]
     if not np.isfinite(largest):

@@ -4,14 +4,15 @@ the parameters: gradients, weights, steps.
 Legend: K members, S steps of a block, L + 1 layers with weights, V values of a layer.
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from workers.training.probes.gradient_norm import over_layers
+from workers.training.arrays import Array, to_host
 
 
 class ParameterNorms:
-    """A log of norms: a row a step, two numbers a layer, put together when the block is folded.
+    """A log of norms: a row a step, two numbers a layer, put together when the block is read.
 
     A norm that overflows the working precision is infinite, and counts as not finite.
     """
@@ -20,25 +21,27 @@ class ParameterNorms:
         self._weights = torch.zeros(steps, layers, K, dtype=dtype, device=device)
         self._values = torch.zeros(steps, K, layers, dtype=dtype, device=device)
         # Views made once: making one costs as much as the norm of a small tensor.
-        self._weight_rows = [row.unbind(0) for row in self._weights.unbind(0)]
-        self._value_rows = self._values.unbind(0)
+        rows = zip(self._weights.unbind(0), self._values.unbind(0), strict=True)
+        self._rows = [[*weights.unbind(0), values] for weights, values in rows]
 
-    def record_one(self, step: int, place: int, parameter: Tensor) -> None:
-        """The weights [K, D_in, D_out] of a layer, or in the last place the values [K, L + 1, V]
+    def record(self, step: int, place: int, parameter: Tensor) -> None:
+        """The weights [K, D_in D_out] of a layer, or in the last place the values [K, L + 1, V]
         of all layers."""
-        if place < len(self._weight_rows[step]):
-            flat = parameter.view(parameter.shape[0], -1)
-            torch.linalg.vector_norm(flat, dim=1, out=self._weight_rows[step][place])
-        else:
-            torch.linalg.vector_norm(parameter, dim=2, out=self._value_rows[step])
+        torch.linalg.vector_norm(parameter, dim=-1, out=self._rows[step][place])
 
     def global_norm(self, step: int) -> Tensor:
-        """Over all layers at one step, [K, 1, 1]."""
+        """Over all layers at one step, [K, 1, 1]. Adds layer by layer: a sum over so short a
+        dimension might change its order with K."""
         squares = self._weights[step].T.square() + self._values[step].square()
-        return over_layers(squares.sqrt()[:, :, None])[:, :, None]
+        total = squares[:, 0]
+        for layer in range(1, squares.shape[1]):
+            total = total + squares[:, layer]
+        return total.sqrt()[:, None, None]
 
-    def layers(self, steps: int) -> Tensor:
-        """[K, L + 1, steps] in float64."""
-        weights = self._weights[:steps].permute(2, 1, 0).double()
-        values = self._values[:steps].permute(1, 2, 0).double()
-        return (weights.square() + values.square()).sqrt().contiguous()
+    def read(self, steps: int) -> Array:
+        """[K, L + 1, steps]."""
+        with np.errstate(over="ignore"):
+            weights = np.square(to_host(self._weights[:steps])).transpose(2, 1, 0)
+            values = np.square(to_host(self._values[:steps])).transpose(1, 2, 0)
+            norms: Array = np.sqrt(np.ascontiguousarray(weights) + values)
+        return norms

@@ -3,8 +3,9 @@
 Legend: K members, Q quantities, S steps of a block.
 """
 
-import torch
-from torch import Tensor
+import numpy as np
+
+from workers.training.arrays import Array
 
 
 class Series:
@@ -16,18 +17,19 @@ class Series:
 
     def start(self) -> None:
         self._steps = 0
-        self._sum: Tensor | None = None
-        self._max: Tensor | None = None
-        self._last: Tensor | None = None
+        self._sum: Array | None = None
+        self._max: Array | None = None
+        self._last: Array | None = None
 
-    def fold(self, block: Tensor) -> None:
-        total, largest = block.sum(2), block.amax(2)
+    def fold(self, block: Array) -> None:
+        with np.errstate(invalid="ignore", over="ignore"):
+            total, largest = block.sum(axis=2), block.max(axis=2)
+            self._sum = total if self._sum is None else self._sum + total
+            self._max = largest if self._max is None else np.maximum(self._max, largest)
         self._steps += block.shape[2]
-        self._sum = total if self._sum is None else self._sum + total
-        self._max = largest if self._max is None else torch.maximum(self._max, largest)
         self._last = block[:, :, -1]
 
-    def readings(self) -> tuple[Tensor, Tensor, Tensor] | None:
+    def readings(self) -> tuple[Array, Array, Array] | None:
         """Mean, maximum and last, [K, Q] each; None where there was no step."""
         if self._sum is None or self._max is None or self._last is None:
             return None

@@ -1,13 +1,15 @@
 """What the pass over the whole training part says about each unit: the sums from which dead,
 saturated, dormant and sparse are judged.
 
-Legend: K members, L hidden layers, N examples of the training part, U units (padded).
+Legend: K members, N examples of the training part, U units (padded).
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from workers.training.activations import Kernel, Sums, UnitCounts
+from workers.training.activations import Kernel, UnitCounts
+from workers.training.arrays import Array
 
 
 class UnitTally:
@@ -15,13 +17,11 @@ class UnitTally:
     come in slices, one after the other."""
 
     def __init__(self) -> None:
-        self._slices: list[Sums] = []
-        self._sums: Sums = {}
-        self._examples = 0
+        self._slices: list[dict[str, Tensor]] = []
+        self._sums: dict[str, Tensor] = {}
 
-    def add(self, sums: Sums, rows: int) -> None:
-        """Rows of the slice at hand."""
-        self._examples += rows
+    def add(self, sums: dict[str, Tensor]) -> None:
+        """Some rows of the slice at hand."""
         for name, value in sums.items():
             if name in self._sums:
                 self._sums[name] += value
@@ -32,32 +32,32 @@ class UnitTally:
         self._slices.append(self._sums)
         self._sums = {}
 
-    def judge(self, kernel: Kernel) -> "JudgedLayer":
-        """After the pass: all members at once."""
-        examples = self._examples // len(self._slices)
-        joined = {
-            name: torch.cat([self._of(sums, name) for sums in self._slices])
-            for name in {name for sums in self._slices for name in sums}
-        }
-        return JudgedLayer(kernel.judge(joined, examples), examples)
+    def sums(self) -> dict[str, Tensor]:
+        """Of all members, [K, U] each."""
+        if len(self._slices) == 1:
+            return self._slices[0]
+        names = {name for sums in self._slices for name in sums}
+        return {name: torch.cat([_of(sums, name) for sums in self._slices]) for name in names}
 
-    @staticmethod
-    def _of(sums: Sums, name: str) -> Tensor:
-        """A sum that had nothing to add up in one slice is 0 there."""
-        return sums[name] if name in sums else torch.zeros_like(sums["activity"])
+
+def _of(sums: dict[str, Tensor], name: str) -> Tensor:
+    """A sum to which one slice had nothing to add is 0 there."""
+    return sums[name] if name in sums else torch.zeros_like(sums["activity"])
 
 
 class JudgedLayer:
-    """What the pass over the whole training part says about the units of a layer."""
+    """What the sums say about the real units of a layer, [K, U] each."""
 
-    def __init__(self, counts: UnitCounts, examples: int) -> None:
+    def __init__(self, kernel: Kernel, sums: dict[str, Array], examples: int, units: int) -> None:
+        cut = {name: np.ascontiguousarray(values[:, :units]) for name, values in sums.items()}
+        counts: UnitCounts = kernel.judge(cut, examples)
+        self.examples, self.units = examples, units
         self.passing, self.flat, self.zero = counts.passing, counts.flat, counts.zero
-        self.examples = examples
-        self.mean_activity = counts.activity / examples
-        """[K, U]: mean of |h|."""
-        self.is_known = counts.activity.isnan().any(1).logical_not_()
-        """[K]: the layer holds no NaN. A layer with NaN is judged by nobody."""
+        self.mean_activity: Array = counts.activity / examples
+        """Mean of |h|."""
+        self._is_known = ~np.isnan(counts.activity).any(axis=1)
 
-    def where_known(self, counts: Tensor) -> Tensor:
-        """[K]: the counts, and NaN for a layer that cannot be judged."""
-        return torch.where(self.is_known, counts.double(), torch.nan)
+    def where_known(self, counts: Array) -> Array:
+        """[K]: the counts, and NaN for a layer that holds NaN: nobody can judge it."""
+        known: Array = np.where(self._is_known, counts, np.nan)
+        return known

@@ -4,12 +4,16 @@ before the step; mean of the epoch's steps. 0 where neither moves nor weighs any
 Legend: K members, S steps of a block, L + 1 layers with weights.
 """
 
-from torch import Tensor
+import numpy as np
+
+from workers.training.arrays import Array
 
 
-def update_ratios(directions: Tensor, weights: Tensor, step_sizes: Tensor) -> Tensor:
+def update_ratios(directions: Array, weights: Array, step_sizes: Array) -> Array:
     """[K, L, S] from the norms [K, L + 1, S] of the directions and of the weights, and the step
     sizes [K, S]."""
-    moved = directions[:, :-1] * step_sizes[:, None]
-    ratio = moved / weights[:, :-1]
-    return ratio.masked_fill_((moved == 0) & (weights[:, :-1] == 0), 0.0)
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        moved = directions[:, :-1] * step_sizes[:, None]
+        ratio: Array = moved / weights[:, :-1]
+    ratio[(moved == 0) & (weights[:, :-1] == 0)] = 0.0
+    return ratio

@@ -1,0 +1,33 @@
+"""One thread, so that small networks do not wait for each other's cores; and data made to order."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from numpy.typing import NDArray
+from sklearn.utils import Bunch
+
+Array = NDArray[Any]
+
+
+@pytest.fixture(autouse=True, scope="package")
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def given_diabetes(monkeypatch: pytest.MonkeyPatch) -> Callable[[Array, Array], None]:
+    """Makes scikit-learn's diabetes, 442 examples of 10 features, what a test needs it to be:
+    features [442, 10] and targets [442]."""
+
+    def give(features: Array, targets: Array) -> None:
+        assert features.shape == (442, 10)
+        assert targets.shape == (442,)
+        bunch = Bunch(data=features, target=targets)
+        monkeypatch.setattr("sklearn.datasets.load_diabetes", lambda: bunch)
+
+    return give

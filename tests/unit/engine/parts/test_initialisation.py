@@ -1,0 +1,184 @@
+"""How weights start, against what torch.nn.init draws for a layer of the same size.
+
+Tolerance: over n = 240,000 numbers a standard deviation is known to 1 / sqrt(2 n) = 0.15%, so 1%
+is seven standard errors; a mean to std / 490, so 1.5% of std likewise.
+"""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from service.domain.spec import Init, JobSpec
+from tests.unit.engine.parts.trainings import (
+    Parameters,
+    final_parameters,
+    initial_parameters,
+    largest_difference,
+)
+from workers.training.initialisation import INITIALIZERS, initial_weight
+
+FAN_IN, FAN_OUT = 600, 400
+
+TORCH: dict[str, Any] = {
+    "kaiming_normal": lambda w: nn.init.kaiming_normal_(w, nonlinearity="relu"),
+    "kaiming_uniform": lambda w: nn.init.kaiming_uniform_(w, nonlinearity="relu"),
+    "xavier_normal": nn.init.xavier_normal_,
+    "xavier_uniform": nn.init.xavier_uniform_,
+    "lecun_normal": lambda w: nn.init.kaiming_normal_(w, nonlinearity="linear"),
+    "normal": lambda w: nn.init.normal_(w, std=0.3),
+    "uniform": lambda w: nn.init.uniform_(w, -0.3, 0.3),
+    "orthogonal": nn.init.orthogonal_,
+    "zeros": nn.init.zeros_,
+}
+NORMAL = ("kaiming_normal", "xavier_normal", "lecun_normal", "normal")
+UNIFORM = ("kaiming_uniform", "xavier_uniform", "uniform")
+BOUNDS = {
+    "kaiming_uniform": math.sqrt(6 / FAN_IN),
+    "xavier_uniform": math.sqrt(6 / (FAN_IN + FAN_OUT)),
+    "uniform": 0.3,
+}
+
+
+def init(name: str, **changes: float) -> Init:
+    scale = {"scale": 0.3} if name in ("normal", "uniform") else {}
+    return Init.model_validate({"name": name, **scale, **changes})
+
+
+def drawn(name: str, fan_in: int = FAN_IN, fan_out: int = FAN_OUT, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return initial_weight(init(name), fan_in, fan_out, generator)
+
+
+def by_torch(name: str) -> Tensor:
+    """A torch.nn.Linear's weight, [D_out, D_in]."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        weight: Tensor = TORCH[name](torch.empty(FAN_OUT, FAN_IN, dtype=torch.float64))
+    return weight
+
+
+def spec_of(**changes: Any) -> JobSpec:
+    return JobSpec.model_validate(
+        {
+            "dataset": {"name": "linear", "size": 20, "features": 7},
+            "network": {"hidden": [6, 5]},
+            "activation": {"name": "relu"},
+            "loss": {"name": "mse"},
+            "optimizer": {"learning_rate": 0.1},
+            "epochs": 0,
+        }
+        | changes
+    )
+
+
+def test_the_references_cover_the_whole_catalogue() -> None:
+    assert set(TORCH) == set(INITIALIZERS)
+
+
+@pytest.mark.parametrize("name", [*NORMAL, *UNIFORM])
+def test_mean_and_spread_are_torchs(name: str) -> None:
+    ours, theirs = drawn(name), by_torch(name)
+    assert ours.shape == (FAN_IN, FAN_OUT)
+    assert float(ours.std()) == pytest.approx(float(theirs.std()), rel=0.01)
+    assert abs(float(ours.mean())) < 0.015 * float(ours.std())
+
+
+@pytest.mark.parametrize("name", NORMAL)
+def test_normal_weights_have_the_normal_distributions_shares(name: str) -> None:
+    """Within 1, 2 and 3 standard deviations; a share is known to 0.1%."""
+    weight = drawn(name)
+    for width in (1, 2, 3):
+        share = float((weight.abs() < width * weight.std()).double().mean())
+        assert share == pytest.approx(math.erf(width / math.sqrt(2)), abs=0.01)
+
+
+@pytest.mark.parametrize("name", UNIFORM)
+def test_uniform_weights_fill_torchs_bounds_evenly(name: str) -> None:
+    weight, bound = drawn(name), BOUNDS[name]
+    assert float(by_torch(name).abs().max()) <= bound
+    assert 0.999 * bound < float(weight.max()) <= bound
+    assert -bound <= float(weight.min()) < -0.999 * bound
+    assert float((weight.abs() < bound / 2).double().mean()) == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize(("fan_in", "fan_out"), [(40, 30), (30, 40), (30, 30), (1, 5), (5, 1)])
+def test_orthogonal_weights_keep_lengths_on_the_shorter_side(fan_in: int, fan_out: int) -> None:
+    weight = drawn("orthogonal", fan_in, fan_out)
+    assert weight.shape == (fan_in, fan_out)
+    gram = weight.T @ weight if fan_in >= fan_out else weight @ weight.T
+    torch.testing.assert_close(gram, torch.eye(len(gram), dtype=torch.float64), rtol=0, atol=1e-13)
+
+
+def test_orthogonal_weights_prefer_no_sign() -> None:
+    """Without the correction by R's diagonal, QR makes a first entry of one sign."""
+    first = [float(drawn("orthogonal", 4, 4, seed)[0, 0]) for seed in range(200)]
+    assert 60 < sum(value > 0 for value in first) < 140
+
+
+def test_zeros_are_zero() -> None:
+    assert not drawn("zeros").any()
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+@pytest.mark.parametrize("bias", [0.0, -0.75])
+def test_every_bias_of_a_network_starts_from_the_value_asked_for(
+    name: str, bias: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = {"hidden": [6, 5], "init": init(name, bias=bias).model_dump()}
+    parameters = initial_parameters(spec_of(network=network), monkeypatch)
+    for layer_bias in parameters[1::2]:
+        assert bool((layer_bias == bias).all())
+
+
+def test_a_linear_network_starts_from_zeros_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    weight, bias = initial_parameters(spec_of(network={"kind": "linear"}), monkeypatch)
+    assert not weight.any()
+    assert not bias.any()
+
+
+def test_each_layer_is_drawn_for_its_own_fan_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard errors of 0.7% at most (200 x 50 weights)."""
+    dataset = {"name": "linear", "size": 20, "features": 200}
+    spec = spec_of(network={"hidden": [400, 50]}, dataset=dataset)
+    first, _, second, *_ = initial_parameters(spec, monkeypatch)
+    assert float(first.std()) == pytest.approx(math.sqrt(2 / 200), rel=0.05)
+    assert float(second.std()) == pytest.approx(math.sqrt(2 / 400), rel=0.05)
+
+
+def test_the_same_seed_gives_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = (initial_parameters(spec_of(seed=4), monkeypatch) for _ in range(2))
+    assert largest_difference(one, two) == 0
+
+
+def test_another_seed_gives_other_weights_in_every_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = (initial_parameters(spec_of(seed=seed), monkeypatch) for seed in (4, 5))
+    for a, b in zip(one[::2], two[::2], strict=True):
+        assert float((a - b).abs().min()) > 0
+
+
+def test_layers_of_one_size_get_different_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = spec_of(network={"hidden": [7, 7]})
+    first, _, second, *_ = initial_parameters(spec, monkeypatch)
+    assert float((first - second).abs().min()) > 0
+
+
+def test_precision_only_rounds_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    exact: Parameters = initial_parameters(spec_of(precision="float64"), monkeypatch)
+    for precision, dtype in (("float32", torch.float32), ("float16", torch.float16)):
+        ours = initial_parameters(spec_of(precision=precision), monkeypatch)
+        assert largest_difference(ours, [p.to(dtype).double() for p in exact]) == 0
+
+
+def test_a_members_weights_do_not_depend_on_its_cohort(monkeypatch: pytest.MonkeyPatch) -> None:
+    inits = [init("xavier_uniform", bias=0.5), init("orthogonal"), init("normal"), init("zeros")]
+    specs = [
+        spec_of(seed=seed, network={"hidden": [6, 5], "init": chosen.model_dump()})
+        for seed, chosen in enumerate(inits)
+    ]
+    for spec, together in zip(specs, final_parameters(specs, monkeypatch), strict=True):
+        assert largest_difference(together, initial_parameters(spec, monkeypatch)) == 0

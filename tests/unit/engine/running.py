@@ -1,0 +1,92 @@
+"""Trains cohorts through the engine's public entrance and sorts the events by member."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+
+from service.domain.events import EndEvent, EpochEvent, StoppedEvent, TrainingEvent
+from service.domain.spec import JobSpec
+from workers.training import Cohort, Control, Member, train
+
+CPU = torch.device("cpu")
+
+
+@dataclass(kw_only=True)
+class Story:
+    """What one member told, in order."""
+
+    epochs: list[EpochEvent] = field(default_factory=list)
+    end: EndEvent | None = None
+    was_stopped: bool = False
+
+    @property
+    def last(self) -> EpochEvent:
+        return self.epochs[-1]
+
+    @property
+    def diverged_at(self) -> int | None:
+        assert self.end is not None
+        return self.end.diverged_at_step
+
+    @property
+    def bits(self) -> list[str]:
+        """Everything but the wall time and the member's id, digit for digit: JSON carries the
+        shortest text that reads back as the same float64."""
+        told = [
+            event.model_copy(
+                update={
+                    "member": "",
+                    "metrics": event.metrics.model_copy(update={"seconds": None}),
+                }
+            ).model_dump_json()
+            for event in self.epochs
+        ]
+        ending = [] if self.end is None else [f"{self.end.outcome} {self.end.diverged_at_step}"]
+        return told + ending
+
+
+def cohort_of(specs: Iterable[JobSpec]) -> Cohort:
+    """Members called 0, 1, 2, …"""
+    return Cohort(members=tuple(Member(id=str(i), spec=spec) for i, spec in enumerate(specs)))
+
+
+def stories_of(events: Iterable[TrainingEvent], count: int) -> list[Story]:
+    stories = {str(i): Story() for i in range(count)}
+    for event in events:
+        if isinstance(event, EpochEvent):
+            stories[event.member].epochs.append(event)
+        elif isinstance(event, EndEvent):
+            stories[event.member].end = event
+        elif isinstance(event, StoppedEvent):
+            for name in stories if event.member is None else [event.member]:
+                stories[name].was_stopped = True
+        else:
+            assert event.kind == "started", event
+    return list(stories.values())
+
+
+def run_all(
+    specs: Iterable[JobSpec], *, control: Control | None = None, device: torch.device = CPU
+) -> list[Story]:
+    """Trains the specs as one cohort, to the end."""
+    cohort = cohort_of(specs)
+    events = train(cohort, device=device, control=control)
+    return stories_of(events, len(cohort.members))
+
+
+def run_one(spec: JobSpec) -> Story:
+    (story,) = run_all([spec])
+    return story
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """PyTorch computes with that many threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,315 @@
+"""Every number of every event against one network in a plain autograd loop."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+
+from service.domain.spec import JobSpec
+from tests.unit.engine.comparing import differences
+from tests.unit.engine.running import run_all
+
+BLOBS = {"name": "blobs", "size": 53, "centers": 3, "features": 3, "noise": 4.0}
+LINEAR = {"name": "linear", "size": 47, "features": 5}
+
+VARIANTS: list[dict[str, Any]] = [
+    {"learning_rate": 0.01, "weight_decay": 0.0},
+    {"learning_rate": 0.03, "weight_decay": 0.01},
+    {"learning_rate": 0.002, "weight_decay": 0.0},
+    {"learning_rate": 0.0, "weight_decay": 0.1},
+    {"learning_rate": 0.05, "weight_decay": 0.001},
+]
+
+
+def cohort(
+    *,
+    dataset: dict[str, Any],
+    loss: dict[str, Any],
+    activation: dict[str, Any] | None = None,
+    optimizer: dict[str, Any] | None = None,
+    momenta: tuple[float, ...] = (0.0,),
+    **rest: Any,
+) -> list[JobSpec]:
+    """Five specs that share shapes and data and nothing else."""
+    activation = activation or {"name": "relu"}
+    conventions = (None, 0.5, 1.0, -2.0, 0.0) if activation["name"] == "relu" else (None,)
+    specs = []
+    for i, variant in enumerate(VARIANTS):
+        convention = conventions[i % len(conventions)]
+        chosen = {} if convention is None else {"derivative_at_zero": convention}
+        momentum = momenta[i % len(momenta)]
+        specs.append(
+            JobSpec.model_validate(
+                {
+                    "dataset": dataset,
+                    "network": {"hidden": [7, 5]},
+                    "activation": activation | chosen,
+                    "loss": loss,
+                    "optimizer": variant
+                    | (optimizer or {})
+                    | ({"momentum": momentum} if momentum else {}),
+                    "epochs": 3,
+                    "batch_size": 11,
+                    "seed": 10 * i,
+                    "precision": "float64",
+                    "probes": {"dormant_tau": 0.1 * i},
+                }
+                | rest
+            )
+        )
+    return specs
+
+
+def disagreements(specs: list[JobSpec]) -> dict[int, list[str]]:
+    """By member, those with any."""
+    stories = run_all(specs)
+    found = {
+        i: differences(spec, story)
+        for i, (spec, story) in enumerate(zip(specs, stories, strict=True))
+    }
+    return {i: one for i, one in found.items() if one}
+
+
+CLASSES: dict[str, Any] = {"dataset": BLOBS, "loss": {"name": "cross_entropy"}}
+SQUARES: dict[str, Any] = {"dataset": LINEAR, "loss": {"name": "mse"}}
+DISTANCES: dict[str, Any] = {"dataset": LINEAR, "loss": {"name": "mae", "derivative_at_zero": 0.3}}
+TASKS = pytest.mark.parametrize("task", [CLASSES, SQUARES, DISTANCES], ids=["ce", "mse", "mae"])
+
+
+@TASKS
+@pytest.mark.parametrize("hidden", [[1], [13], [9, 4], [5, 17, 3]], ids=str)
+def test_every_depth_and_width_agrees(task: dict[str, Any], hidden: list[int]) -> None:
+    assert disagreements(cohort(**task, network={"hidden": hidden})) == {}
+
+
+@TASKS
+def test_a_linear_network_agrees(task: dict[str, Any]) -> None:
+    assert disagreements(cohort(**task, network={"kind": "linear"})) == {}
+
+
+@TASKS
+@pytest.mark.parametrize(
+    ("optimizer", "momenta"),
+    [
+        ({"name": "sgd"}, (0.5, 0.9)),
+        ({"name": "sgd", "nesterov": True}, (0.5, 0.9)),
+        ({"name": "sgd", "clip_grad_norm": 0.3}, (0.0,)),
+        ({"name": "adam"}, (0.0,)),
+        ({"name": "adam", "beta1": 0.5, "beta2": 0.9, "eps": 1e-4}, (0.0,)),
+        ({"name": "adam", "clip_grad_norm": 0.3}, (0.0,)),
+    ],
+    ids=["momentum", "nesterov", "clipped", "adam", "other-adam", "clipped-adam"],
+)
+def test_every_optimizer_agrees(
+    task: dict[str, Any], optimizer: dict[str, Any], momenta: tuple[float, ...]
+) -> None:
+    assert disagreements(cohort(**task, optimizer=optimizer, momenta=momenta)) == {}
+
+
+ACTIVATIONS: list[dict[str, Any]] = [
+    {"name": "relu"},
+    {"name": "relu6"},
+    {"name": "leaky_relu", "negative_slope": -0.3},
+    {"name": "prelu", "init": 0.1},
+    {"name": "rrelu", "lower": 0.2, "upper": 0.2},
+    {"name": "elu", "alpha": 1.5},
+    {"name": "selu"},
+    # A number that float32 holds: PyTorch's own backward of celu rounds alpha to it.
+    {"name": "celu", "alpha": 0.75},
+    {"name": "gelu"},
+    {"name": "silu"},
+    {"name": "mish"},
+    {"name": "softplus", "beta": 3.0},
+    {"name": "sigmoid"},
+    {"name": "tanh"},
+    {"name": "hardtanh"},
+    {"name": "softsign"},
+    {"name": "hardswish"},
+    {"name": "identity"},
+]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda activation: activation["name"])
+def test_every_activation_agrees(activation: dict[str, Any]) -> None:
+    assert disagreements(cohort(**SQUARES, activation=activation)) == {}
+
+
+@pytest.mark.parametrize(
+    "init",
+    [
+        {"name": "kaiming_normal", "bias": 0.1},
+        {"name": "kaiming_uniform"},
+        {"name": "xavier_normal"},
+        {"name": "xavier_uniform"},
+        {"name": "lecun_normal"},
+        {"name": "orthogonal"},
+        {"name": "normal", "scale": 0.3},
+        {"name": "uniform", "scale": 0.3},
+        {"name": "zeros", "bias": 0.01},
+    ],
+    ids=lambda init: init["name"],
+)
+def test_every_initialisation_agrees(init: dict[str, Any]) -> None:
+    assert disagreements(cohort(**CLASSES, network={"hidden": [6, 5], "init": init})) == {}
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 16, 37, 1000])
+def test_every_batch_size_agrees(batch_size: int) -> None:
+    assert disagreements(cohort(**CLASSES, batch_size=batch_size, epochs=2)) == {}
+
+
+@pytest.mark.parametrize("name", ["digits", "iris", "wine", "breast_cancer"])
+def test_real_classes_agree(name: str) -> None:
+    specs = cohort(
+        dataset={"name": name},
+        loss={"name": "cross_entropy"},
+        network={"hidden": [19, 11]},
+        batch_size=64,
+        epochs=1,
+    )
+    assert disagreements(specs) == {}
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae"])
+def test_real_targets_agree(loss: str) -> None:
+    specs = cohort(
+        dataset={"name": "diabetes", "scale_target": True},
+        loss={"name": loss},
+        network={"hidden": [19, 11]},
+        batch_size=64,
+        epochs=2,
+    )
+    assert disagreements(specs) == {}
+
+
+def test_parts_that_are_longer_than_a_block_agree() -> None:
+    specs = cohort(
+        dataset={"name": "blobs", "size": 2500, "noise": 4.0},
+        loss=CLASSES["loss"],
+        batch_size=512,
+        epochs=2,
+    )
+    assert disagreements(specs) == {}
+
+
+@TASKS
+@pytest.mark.parametrize("hidden", [[13], [9, 4], [5, 17, 3]], ids=str)
+def test_single_precision_agrees_for_28_steps(task: dict[str, Any], hidden: list[int]) -> None:
+    """4 steps an epoch: at most 28."""
+    specs = cohort(**task, network={"hidden": hidden}, precision="float32", epochs=7)
+    assert specs[0].epochs * specs[0].steps_per_epoch <= 28
+    assert disagreements(specs) == {}
+
+
+KINKED_DATA: dict[str, Any] = {
+    "name": "blobs",
+    "size": 41,
+    "centers": 2,
+    "features": 1,
+    "noise": 0.0,
+    "scaling": "minmax",
+}
+"""The one feature is exactly 0 or 1, so where biases are 0 half of the examples meet the kink in
+every layer."""
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("relu", {}),
+        ("relu6", {}),
+        ("leaky_relu", {}),
+        ("prelu", {}),
+        ("rrelu", {"lower": 0.3, "upper": 0.3}),
+        ("elu", {"alpha": 2.0}),
+        ("selu", {}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_every_convention_agrees_where_kinks_are_met(
+    name: str, parameters: dict[str, float]
+) -> None:
+    conventions: list[dict[str, float]] = [
+        {},
+        *({"derivative_at_zero": value} for value in (0.0, 0.5, 1.0, -3.0)),
+    ]
+    specs = [
+        JobSpec.model_validate(
+            {
+                "dataset": KINKED_DATA,
+                "network": {"hidden": [5, 3]},
+                "activation": {"name": name} | parameters | convention,
+                "loss": {"name": "cross_entropy"},
+                "optimizer": {"learning_rate": 0.05},
+                "epochs": 2,
+                "batch_size": 8,
+                "seed": seed,
+                "precision": "float64",
+            }
+        )
+        for seed, convention in enumerate(conventions)
+    ]
+    stories = run_all(specs)
+    assert [differences(*pair) for pair in zip(specs, stories, strict=True)] == [[]] * len(specs)
+    assert all(sum(event.metrics.kink_hits or 0 for event in one.epochs) > 0 for one in stories)
+
+
+@st.composite
+def activations(draw: DrawFn) -> dict[str, Any]:
+    chosen = dict(draw(st.sampled_from(ACTIVATIONS)))
+    kinked = ("relu", "relu6", "leaky_relu", "prelu", "rrelu", "elu", "selu")
+    if chosen["name"] in kinked and draw(st.booleans()):
+        chosen["derivative_at_zero"] = draw(st.floats(-2, 2))
+    return chosen
+
+
+@st.composite
+def cohorts(draw: DrawFn) -> list[JobSpec]:
+    """One to four specs of one cohort key."""
+    kinds: list[tuple[dict[str, Any], list[str]]] = [
+        ({"name": "linear", "features": 3}, ["mse", "mae"]),
+        ({"name": "abs"}, ["mse", "mae"]),
+        ({"name": "blobs", "noise": 5.0, "centers": 4}, ["cross_entropy"]),
+        ({"name": "two_moons"}, ["cross_entropy"]),
+        (KINKED_DATA, ["cross_entropy"]),
+    ]
+    data, losses = draw(st.sampled_from(kinds))
+    shared = {
+        "dataset": {"scaling": draw(st.sampled_from(["standard", "minmax"]))}
+        | data
+        | {
+            "size": draw(st.integers(10, 40)),
+            "validation_fraction": draw(st.sampled_from([0, 0.2, 0.5])),
+        },
+        "network": {"hidden": draw(st.lists(st.integers(1, 9), min_size=1, max_size=3))},
+        "loss": {"name": draw(st.sampled_from(losses))},
+        "epochs": draw(st.integers(0, 3)),
+        "batch_size": draw(st.integers(3, 50)),
+        "precision": "float64",
+    }
+    name = draw(st.sampled_from(["sgd", "adam"]))
+    activation = draw(activations())
+    rates = st.floats(1e-3, 0.02)
+    return [
+        JobSpec.model_validate(
+            shared
+            | {
+                "activation": activation,
+                "optimizer": {
+                    "name": name,
+                    "learning_rate": draw(rates),
+                    "weight_decay": draw(st.sampled_from([0.0, 0.01])),
+                },
+                "seed": draw(st.integers(0, 2**63 - 1)),
+            }
+        )
+        for _ in range(draw(st.integers(1, 4)))
+    ]
+
+
+@given(cohorts())
+@settings(derandomize=True, max_examples=40, deadline=None)
+def test_any_cohort_agrees(specs: list[JobSpec]) -> None:
+    assert disagreements(specs) == {}

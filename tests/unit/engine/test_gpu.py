@@ -1,0 +1,99 @@
+"""The same engine on a CUDA device."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+
+from service.domain.events import EpochEvent
+from service.domain.spec import JobSpec
+from tests.unit.engine.running import CPU, run_all
+from workers.training import DeviceUnavailable, select_device
+
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="NO CUDA DEVICE HERE")
+CUDA = torch.device("cuda")
+
+
+def members(count: int, **changes: Any) -> list[JobSpec]:
+    """14 steps an epoch: 28 in two."""
+    return [
+        JobSpec.model_validate(
+            {
+                "dataset": {"name": "iris", "validation_fraction": 0.25},
+                "network": {"hidden": [9, 5]},
+                "activation": {"name": "relu", "derivative_at_zero": i / count},
+                "loss": {"name": "cross_entropy"},
+                "optimizer": {"learning_rate": 0.01 * (1 + i % 4)},
+                "epochs": 2,
+                "batch_size": 8,
+                "seed": i,
+                "precision": "float64",
+            }
+            | changes
+        )
+        for i in range(count)
+    ]
+
+
+def numbers(event: EpochEvent) -> dict[str, float]:
+    """Everything measured in an epoch but the wall time."""
+    found = event.metrics.model_dump(exclude={"seconds"})
+    for layer in event.layers:
+        found |= {f"{name}/{layer.layer}": value for name, value in layer.model_dump().items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def bits(specs: Sequence[JobSpec]) -> list[list[str]]:
+    return [story.bits for story in run_all(specs, device=CUDA)]
+
+
+@pytest.mark.gpu
+@needs_cuda
+@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu", "sigmoid", "prelu"])
+def test_cuda_agrees_with_the_cpu_for_28_steps(activation: str) -> None:
+    """In float64 with 1e-9, as against the plain loop; ranks as there, 1e-5."""
+    specs = members(5, activation={"name": activation})
+    for there, here in zip(run_all(specs, device=CUDA), run_all(specs, device=CPU), strict=True):
+        for mine, other in zip(there.epochs, here.epochs, strict=True):
+            expected = numbers(other)
+            assert numbers(mine).keys() == expected.keys()
+            for name, value in numbers(mine).items():
+                relative = 1e-5 if name.startswith("effective_rank") else 1e-9
+                assert value == pytest.approx(expected[name], rel=relative, abs=1e-13), name
+
+
+@pytest.mark.gpu
+@needs_cuda
+@pytest.mark.parametrize("precision", ["float64", "float32", "bfloat16", "float16"])
+def test_a_member_is_the_same_in_every_stack_on_cuda(precision: str) -> None:
+    specs = members(64, precision=precision)
+    expected = bits(specs)
+    assert [bits([specs[i]])[0] for i in (0, 6)] == [expected[0], expected[6]]
+    assert bits(specs[:2]) == expected[:2]
+    assert bits(specs[:7]) == expected[:7]
+    assert bits(specs[::-1]) == expected[::-1]
+
+
+@pytest.mark.gpu
+@needs_cuda
+def test_a_run_on_cuda_can_be_repeated() -> None:
+    specs = members(3, activation={"name": "rrelu"})
+    assert bits(specs) == bits(specs)
+
+
+@pytest.mark.gpu
+@needs_cuda
+def test_auto_is_cuda_where_there_is_one() -> None:
+    assert select_device("auto").type == "cuda"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_asking_for_cuda_where_there_is_none_says_what_to_do() -> None:
+    with pytest.raises(DeviceUnavailable, match='"device": "auto"'):
+        select_device("cuda")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_auto_is_the_cpu_where_there_is_no_cuda() -> None:
+    assert select_device("auto") == CPU
