@@ -16,6 +16,7 @@ from workers.training.evaluation import Evaluator, PassSums, Slice, UnitProbes, 
 from workers.training.network import Workspace
 from workers.training.probes import (
     JudgedLayer,
+    RankSamples,
     count_dead,
     count_dormant,
     count_saturated,
@@ -62,6 +63,9 @@ class Chunk:
             train=setting.train,
             batches=setting.batches,
         )
+        self._ranks = RankSamples(
+            len(members), setting.train.count, shapes.padded_widths[1:-1], setting.device
+        )
         self._tau = np.array([member.spec.probes.dormant_tau for member in members])
         self._rates = [member.spec.optimizer.learning_rate for member in members]
 
@@ -77,7 +81,7 @@ class Chunk:
         stepper.start_epoch(epoch)
         if epoch > 0:
             yield from self._train_epoch(epoch)
-        probes = UnitProbes(self._network, self._setting.train.count)
+        probes = UnitProbes(self._ranks)
         train, validation = PassSums(), PassSums()
         yield from self._train.run(train, probes)
         yield from self._validation.run(validation)

@@ -50,11 +50,9 @@ class PassSums:
 class UnitProbes:
     """What follows the pass over the training part, for all members of the chunk."""
 
-    def __init__(self, network: Network, examples: int) -> None:
-        hidden = network.shapes.hidden
-        self.tallies = [UnitTally() for _ in hidden]
-        padded_units = network.shapes.padded_widths[1:-1]
-        self.ranks = RankSamples(network.K, examples, padded_units, network.device)
+    def __init__(self, ranks: RankSamples) -> None:
+        self.ranks = ranks
+        self.tallies = [UnitTally() for _ in ranks.grams]
 
 
 class Slice:

@@ -106,7 +106,6 @@ class Stepper:
         largest = batches.rows * max(shapes.padded_widths)
         self._kinks = ActivationKinks(K, S, len(shapes.hidden), largest, device)
         self._has_kinks = [bool(kernel.kink_points) for kernel in self._network.kernels]
-        self._watches_kinks = any(self._has_kinks)
         self._losses = torch.zeros(S, K, dtype=shapes.work, device=device)
         self._loss_rows = self._losses.unbind(0)
         self.loss_kink_hits = torch.zeros(K, dtype=torch.float64, device=device)
@@ -128,6 +127,7 @@ class Stepper:
         self._s = s
         batch, network = self._batches[real], self._network
         batch.gather(rows)
+        self._may_be_hit = False
         out = network.forward(batch.x, batch.buffers, self._at_z)
         g = batch.buffers.gradients[-1].g
         self._loss_rows[s].copy_(self._loss.step(out, batch.target, batch.weights, g))
@@ -152,16 +152,15 @@ class Stepper:
     def _at_z(self, i: int, layer: HiddenBuffers) -> None:
         network = self._network
         network.kernels[i].draw(layer.z, self._generators)
-        if self._has_kinks[i]:
+        if self._has_kinks[i] and network.may_hit(i, layer, layer.z):
+            self._may_be_hit = True
             self._kinks.count(self._s, i, network.kinks(i, layer, layer.z))
 
     def _meet_kinks(self, batch: BatchBuffers) -> None:
         """On a CPU one look at the counts saves the work on kinks where none was hit, which is
         nearly always; on a GPU the host would have to wait for it."""
         network = self._network
-        self._was_hit = self._watches_kinks and (
-            not network.may_look or self._kinks.was_hit(self._s)
-        )
+        self._was_hit = self._may_be_hit and (not network.may_look or self._kinks.was_hit(self._s))
         self._batch = batch
         for i, (kernel, layer) in enumerate(
             zip(network.kernels, batch.buffers.hidden, strict=True)

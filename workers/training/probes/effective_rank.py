@@ -35,14 +35,15 @@ class RankSamples:
             size: torch.zeros(sizes.count(size), K, size, size, dtype=torch.float64, device=device)
             for size in sizes
         }
-        self._grams = [
+        self.grams = [
             self._joined[size][sizes[:layer].count(size)] for layer, size in enumerate(sizes)
         ]
+        """Per layer [K, n, n]."""
 
     def take(self, layer: int, first: int, h: Tensor) -> None:
         """h [K', R, U] of the members from number `first` on, and the first rows of the training
         part."""
-        out = self._grams[layer][first : first + len(h)]
+        out = self.grams[layer][first : first + len(h)]
         # In the half precisions h is padded further than float64 needs.
         sample = _sample(h[:, :, : self._units[layer]], self._rows)
         left, right = sample, sample.transpose(1, 2)
@@ -61,7 +62,7 @@ class RankSamples:
             found[size] = torch.where(is_finite, values, torch.nan).view(joined.shape[:3])
         places = dict.fromkeys(self._joined, 0)
         named: dict[str, Tensor] = {}
-        for layer, matrix in enumerate(self._grams):
+        for layer, matrix in enumerate(self.grams):
             size = matrix.shape[1]
             named[f"eigenvalues/{layer}"] = found[size][places[size]]
             places[size] += 1
