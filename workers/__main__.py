@@ -1,15 +1,9 @@
 """`python -m workers`: a worker, until SIGINT or SIGTERM."""
 
-import warnings
-
-from celery.platforms import SecurityWarning
-
 from workers.app import app
 
 
 def main() -> None:
-    # Celery warns root of messages that run code when they are unpickled; ours are JSON.
-    warnings.simplefilter("ignore", SecurityWarning)
     # No gossip, mingle or heartbeat: workers have nothing to say to each other, and their
     # liveness stands in the database.
     app.worker_main(

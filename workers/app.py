@@ -1,13 +1,18 @@
 """The Celery application, and the supervisor's life tied to the worker's."""
 
+import warnings
 from typing import Any
 
+from celery.platforms import SecurityWarning
 from celery.signals import setup_logging, worker_init, worker_shutdown, worker_shutting_down
 
 from service import logs
 from service.queue import create_celery
 from service.settings import Settings
 from workers.supervisor import Supervisor
+
+# Celery warns root of messages that run code when they are unpickled; ours are JSON.
+warnings.simplefilter("ignore", SecurityWarning)
 
 settings = Settings()
 app = create_celery(settings)

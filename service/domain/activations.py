@@ -1,7 +1,7 @@
 """The activations: their formulas, kinks, and the conventions that are legal at 0.
 
 Each class is one activation and the only place that names it on this side; its twin under
-`workers/training/activations.py` computes it. Knows no tensors.
+`workers/training/activations/` computes it. Knows no tensors.
 
 Sources: PyTorch's kernels for the default conventions (the classes of `torch.nn`), Clarke (1983)
 for the subdifferential: the interval between the left and the right derivative.
@@ -86,6 +86,8 @@ class KinkedAtZero(Activation):
 
 
 class Relu(KinkedAtZero):
+    """The rectifier (Nair and Hinton 2010)."""
+
     name: Literal["relu"]
     formula = "max(0, x)"
     torch_name = "torch.nn.ReLU"
@@ -120,6 +122,8 @@ class Relu6(KinkedAtZero):
 
 
 class LeakyRelu(KinkedAtZero):
+    """A small slope below 0, so that no unit dies (Maas et al. 2013)."""
+
     name: Literal["leaky_relu"]
     negative_slope: Annotated[float, Field(ge=-10, le=10)] = 0.01
     formula = "x if x > 0 else negative_slope * x"
@@ -177,6 +181,8 @@ class Rrelu(KinkedAtZero):
 
 
 class Elu(KinkedAtZero):
+    """Kinked at 0 unless alpha is 1 (Clevert et al. 2016)."""
+
     name: Literal["elu"]
     alpha: Annotated[float, Field(gt=0, le=100)] = 1.0
     formula = "x if x > 0 else alpha * (exp(x) - 1)"
@@ -192,6 +198,8 @@ class Elu(KinkedAtZero):
 
 
 class Selu(KinkedAtZero):
+    """Self-normalising (Klambauer et al. 2017)."""
+
     name: Literal["selu"]
     formula = "1.0507 * (x if x > 0 else 1.6733 * (exp(x) - 1))"
     torch_name = "torch.nn.SELU"
@@ -215,18 +223,24 @@ class Celu(Activation):
 
 
 class Gelu(Activation):
+    """In its exact form, by the error function (Hendrycks and Gimpel 2016)."""
+
     name: Literal["gelu"]
     formula = "x * Phi(x), Phi the standard normal distribution function"
     torch_name = "torch.nn.GELU"
 
 
 class Silu(Activation):
+    """Also called swish (Elfwing et al. 2017)."""
+
     name: Literal["silu"]
     formula = "x * sigmoid(x)"
     torch_name = "torch.nn.SiLU"
 
 
 class Mish(Activation):
+    """Self-regularised, not monotonic (Misra 2019)."""
+
     name: Literal["mish"]
     formula = "x * tanh(softplus(x))"
     torch_name = "torch.nn.Mish"
@@ -242,12 +256,16 @@ class Softplus(Activation):
 
 
 class Sigmoid(Activation):
+    """The logistic function: saturates on both sides."""
+
     name: Literal["sigmoid"]
     formula = "1 / (1 + exp(-x))"
     torch_name = "torch.nn.Sigmoid"
 
 
 class Tanh(Activation):
+    """The hyperbolic tangent: saturates on both sides."""
+
     name: Literal["tanh"]
     formula = "tanh(x)"
     torch_name = "torch.nn.Tanh"
@@ -266,6 +284,8 @@ class Hardtanh(Activation):
 
 
 class Softsign(Activation):
+    """Saturates more slowly than tanh (Glorot and Bengio 2010)."""
+
     name: Literal["softsign"]
     formula = "x / (1 + |x|)"
     torch_name = "torch.nn.Softsign"
@@ -284,6 +304,8 @@ class Hardswish(Activation):
 
 
 class Identity(Activation):
+    """No activation: what a linear network has."""
+
     name: Literal["identity"]
     formula = "x"
     torch_name = "torch.nn.Identity"

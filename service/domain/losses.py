@@ -41,6 +41,8 @@ class Loss(SpecModel):
 
 
 class Mse(Loss):
+    """The squared error."""
+
     name: Literal["mse"]
     formula = "mean(r^2)"
     torch_name = "torch.nn.MSELoss"
@@ -48,6 +50,8 @@ class Mse(Loss):
 
 
 class Mae(Loss):
+    """The absolute error: kinked where the residual is 0."""
+
     name: Literal["mae"]
     derivative_at_zero: Annotated[
         float,
@@ -71,6 +75,8 @@ class Mae(Loss):
 
 
 class CrossEntropy(Loss):
+    """Of the softmax of the outputs."""
+
     name: Literal["cross_entropy"]
     formula = "-log softmax(z)[label], mean over examples"
     torch_name = "torch.nn.CrossEntropyLoss"

@@ -18,8 +18,8 @@ from workers.training.arrays import Array
 from workers.training.exactness import TILE, padded, product
 
 SAMPLE = 64
-"""More examples see more directions, at a cost that grows with the cube: for 64 the 2 x 64
-eigenvalue problems of 64 networks take a tenth of an epoch on digits, for 128 a half."""
+"""More examples see more directions, at a cost that grows with the cube: with 64 it is
+7% of an epoch on digits with two layers of 128 units, with 128 it would be a third."""
 
 
 class RankSamples:
