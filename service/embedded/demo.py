@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -66,7 +67,7 @@ def show(settings: Settings, *, stop: threading.Event, picture: Path | None = No
         table = _train_and_report(url, console, stop)
         where = "Open"
     if picture is not None and table is not None:
-        canvas = Console(record=True, width=116, file=io.StringIO())
+        canvas = Console(record=True, width=80, file=io.StringIO())
         canvas.print(table)
         # Rich names a font on a CDN; the picture is to show the same without a network.
         drawn = re.sub(
@@ -133,18 +134,12 @@ def _note(job: Job) -> str:
 
 
 def _table(http: httpx.Client, jobs: list[Job]) -> Table:
-    table = Table(title="digits, 64-128-128-10, ReLU, SGD, 20 epochs, float32")
-    for heading in (
-        "job",
-        "loss",
-        "accuracy",
-        "validation",
-        "dead, layer 0",
-        "dead, layer 1",
-        "grad norm",
-        "kink hits",
-    ):
-        table.add_column(heading, justify="left" if heading == "job" else "right")
+    """Fits a terminal of 80 columns."""
+    title = "digits, 64-128-128-10, ReLU, SGD, 20 epochs, float32"
+    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in ("job", "loss", "acc.", "val.", "dead by layer", "grad", "kink hits"):
+        left = heading == "job"
+        table.add_column(heading, justify="left" if left else "right", no_wrap=True)
     for job in jobs:
         table.add_row(*_cells(http, job))
     return table
@@ -152,7 +147,7 @@ def _table(http: httpx.Client, jobs: list[Job]) -> Table:
 
 def _cells(http: httpx.Client, job: Job) -> list[str]:
     if job["status"] != "succeeded":
-        return [job["name"], job["status"], job["detail"] or "", "", "", "", "", ""]
+        return [job["name"], job["status"]]
     last = job["summary"]
     layers = http.get(f"/v1/jobs/{job['id']}/layers").raise_for_status().json()["columns"]
     epochs = http.get(f"/v1/jobs/{job['id']}/epochs").raise_for_status().json()["columns"]
@@ -169,9 +164,9 @@ def _cells(http: httpx.Client, job: Job) -> list[str]:
         _number(last["train_loss"]),
         _number(last["train_metric"]),
         _number(last["validation_metric"]),
-        *dead,
+        " ".join(dead),
         _number(last["grad_norm_last"]),
-        f"{hits:,} of {_preactivations(job):,}",
+        f"{hits:,} of {_preactivations(job) / 1e6:.1f}M",
     ]
 
 
