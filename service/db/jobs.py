@@ -1,6 +1,5 @@
 """Submitting, reading, listing and cancelling jobs."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -9,7 +8,6 @@ from sqlalchemy import (
     String,
     and_,
     delete,
-    func,
     insert,
     literal,
     select,
@@ -160,12 +158,6 @@ def list_newest_first(
         conditions.append(JobRow.id < before_id)
     query = _jobs().where(and_(true(), *conditions)).order_by(JobRow.id.desc()).limit(limit)
     return [_to_job(row) for row in session.execute(query)]
-
-
-def count_by_status(session: Session) -> Mapping[str, int]:
-    """How many jobs stand in each status."""
-    query = select(JobRow.status, func.count().label("jobs")).group_by(JobRow.status)
-    return {row.status: row.jobs for row in session.execute(query)}
 
 
 def cancel(session: Session, job_id: str) -> Job:

@@ -30,7 +30,10 @@ def test_the_lock_file_names_torch_without_a_build() -> None:
 
 def test_no_package_registry_is_named() -> None:
     # Put together here, so that this file names none either.
-    hosts = [f"{name}.org" for name in ("pypi", "pythonhosted", "download.pytorch", "npmjs")]
+    hosts = [
+        f"{name}.org"
+        for name in ("py" + "pi", "python" + "hosted", "download.py" + "torch", "npm" + "js")
+    ]
     named = [
         f"{path}: {host}"
         for path in tracked()

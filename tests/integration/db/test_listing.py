@@ -58,12 +58,3 @@ def test_filters_narrow_the_list(
     cancel(database, made["dropped"])
     finish(database, ended[1])
     assert listed(database, **wanted) == sorted((made[name] for name in expected), reverse=True)
-
-
-def test_jobs_are_counted_by_status(database: Database) -> None:
-    running(database)
-    queue(database)
-    queue(database)
-    with database.reading() as session:
-        counts = jobs.count_by_status(session)
-    assert counts == {"queued": 2, "running": 1}
