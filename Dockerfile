@@ -16,6 +16,9 @@ ARG TORCH_INDEX=
 RUN if [ -n "$TORCH_INDEX" ]; then /opt/subgrad/bin/pip install --no-cache-dir \
       --disable-pip-version-check -c requirements.lock --index-url "$TORCH_INDEX" torch; fi
 RUN /opt/subgrad/bin/pip install --no-cache-dir --disable-pip-version-check -c requirements.lock '.[worker]'
+# The native kernel for every CPU it is written for; the compiler stays behind in this stage.
+RUN apt-get update && apt-get install --yes --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
+RUN cd / && /opt/subgrad/bin/python -m workers.training.native --all
 
 FROM ${PYTHON_IMAGE} AS runtime
 RUN groupadd --system --gid 10001 subgrad \

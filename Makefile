@@ -22,6 +22,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(if $(TORCH_INDEX),$(BIN)/pip install -q -c requirements.lock --index-url $(TORCH_INDEX) torch)
 	$(BIN)/pip install -q -c requirements.lock -e '.[worker,embedded,dev]'
+	@$(BIN)/python -m workers.training.native
 	@touch $@
 
 demo: install ## Train four jobs through the real service and show what was measured

@@ -4,8 +4,6 @@ In JSON each is one line with a `kind`; NaN and Inf are strings (see `base`).
 """
 
 import base64
-import math
-import struct
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
@@ -13,9 +11,6 @@ from pydantic import Field, TypeAdapter
 from service.domain.base import DomainModel, JsonObject
 from service.domain.metrics import EpochMetrics, LayerMetrics
 from service.domain.states import Outcome, Reason
-
-_BEYOND_FLOAT32 = (2 - 2**-24) * 2.0**127
-"""The least number that rounds to infinity in float32."""
 
 
 class UnitActivity(DomainModel):
@@ -28,13 +23,12 @@ class UnitActivity(DomainModel):
     """Base64 of one byte a unit: 1 dead, 0 alive, 255 unknown (the layer holds NaN)."""
 
     @classmethod
-    def pack(cls, layer: int, activity: list[float], dead: list[int]) -> "UnitActivity":
-        # struct refuses what is finite in float64 and not in float32.
-        narrow = [math.inf if value >= _BEYOND_FLOAT32 else value for value in activity]
+    def of_bytes(cls, layer: int, activity: bytes, dead: bytes) -> "UnitActivity":
+        """From what the two stand for."""
         return cls(
             layer=layer,
-            activity=base64.b64encode(struct.pack(f"<{len(narrow)}f", *narrow)).decode(),
-            dead=base64.b64encode(bytes(dead)).decode(),
+            activity=base64.b64encode(activity).decode(),
+            dead=base64.b64encode(dead).decode(),
         )
 
 

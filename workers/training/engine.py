@@ -9,14 +9,14 @@ import torch
 from service.domain.errors import InvalidData
 from service.domain.events import EndEvent, FailedEvent, StartedEvent, StoppedEvent, TrainingEvent
 from service.domain.states import Outcome, Reason
-from workers.training.chunk import Chunk, Setting, chunk_size
+from workers.training.back_ends import choose_back_end
+from workers.training.chunk import BackEnd, Chunk, Setting
 from workers.training.cohort import Cohort, Member
 from workers.training.control import Control
 from workers.training.data import load
 from workers.training.environment import environment
 from workers.training.lanes import Lane, TrainedEpoch, inline, side_by_side
-from workers.training.network import Workspace
-from workers.training.record import epoch_event
+from workers.training.record import epoch_events
 from workers.training.shapes import Shapes
 from workers.training.state import initial_state
 from workers.training.tensors import Batches, PartTensors
@@ -28,6 +28,7 @@ def train(
     device: torch.device,
     control: Control | None = None,
     threads: int = 1,
+    back_end: BackEnd | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[TrainingEvent]:
     """Trains all members, chunk by chunk and epoch by epoch. A StartedEvent, then per member an
@@ -36,7 +37,10 @@ def train(
 
     On a CPU up to `threads` chunks train side by side, and torch's own threads are left as the
     caller set them: one is best. Neither has any influence on the numbers.
+
+    `back_end` is for tests and benchmarks. Left out, it follows from spec, device and installation.
     """
+    back_end = back_end or choose_back_end(cohort.spec, device)
     try:
         setting = _set_up(cohort, device)
     except InvalidData as error:
@@ -44,9 +48,9 @@ def train(
         return
     yield StartedEvent(
         members=[member.id for member in cohort.members],
-        environment=environment(setting.shapes, device, threads),
+        environment=environment(setting.shapes, device, threads, back_end.name),
     )
-    yield from _Training(cohort, setting, control or Control(), clock).run(threads)
+    yield from _Training(cohort, setting, back_end, control or Control(), clock).run(threads)
 
 
 def _set_up(cohort: Cohort, device: torch.device) -> Setting:
@@ -65,9 +69,14 @@ class _Training:
     """Who of a cohort is still training, and what its lanes have measured."""
 
     def __init__(
-        self, cohort: Cohort, setting: Setting, control: Control, clock: Callable[[], float]
+        self,
+        cohort: Cohort,
+        setting: Setting,
+        back_end: BackEnd,
+        control: Control,
+        clock: Callable[[], float],
     ) -> None:
-        self._setting, self._control = setting, control
+        self._setting, self._back_end, self._control = setting, back_end, control
         self._epochs = cohort.spec.epochs
         self._members = cohort.members
         self._active = {member.id for member in cohort.members}
@@ -99,29 +108,30 @@ class _Training:
         """The chunks of each lane: as equal as can be, and no larger than a stack is fast for."""
         setting, count = self._setting, len(self._members)
         lanes = min(threads, count) if setting.device.type == "cpu" else 1
-        fast = chunk_size(setting.shapes, setting.batches, setting.device)
+        fast = self._back_end.chunk_size(setting)
         chunks = min(count, -(-count // (fast * lanes)) * lanes)
-        workspaces = [Workspace() for _ in range(lanes)]
+        makers = [self._back_end.lane(setting) for _ in range(lanes)]
         divided: list[list[Chunk]] = [[] for _ in range(lanes)]
         for i in range(chunks):
             part = self._members[i * count // chunks : (i + 1) * count // chunks]
             state = initial_state(part, setting.shapes, setting.device)
-            divided[i % lanes].append(Chunk(part, setting, state, workspaces[i % lanes]))
+            divided[i % lanes].append(makers[i % lanes](part, state))
         return divided
 
     def _report(self, trained: TrainedEpoch) -> Iterator[TrainingEvent]:
-        for row, member in enumerate(trained.members):
+        events = epoch_events(
+            trained.members,
+            trained.readings,
+            epoch=trained.epoch,
+            step=trained.step,
+            seconds=trained.seconds,
+        )
+        diverged_at = trained.readings.values["diverged_at"][:, 0].tolist()
+        for member, event, step in zip(trained.members, events, diverged_at, strict=True):
             if member.id not in self._active:
                 continue
-            yield epoch_event(
-                member,
-                trained.readings,
-                row,
-                epoch=trained.epoch,
-                step=trained.step,
-                seconds=trained.seconds,
-            )
-            end = _end(member, float(trained.readings.values["diverged_at"][row, 0]))
+            yield event
+            end = _end(member, step)
             if end.outcome is Outcome.DIVERGED or trained.epoch == self._epochs:
                 self._active.discard(member.id)
                 yield end

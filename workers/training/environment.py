@@ -13,12 +13,12 @@ import service.domain
 from service.domain.base import JsonObject
 from workers.training.shapes import Shapes
 
-ENGINE = "stacked-torch"
 _PACKAGE = "subgrad"
+_SOURCES = {".py", ".h", ".cpp"}
 _VERSION_OF_A_BARE_CHECKOUT = "0.1.0"
 
 
-def environment(shapes: Shapes, device: torch.device, threads: int) -> JsonObject:
+def environment(shapes: Shapes, device: torch.device, threads: int, engine: str) -> JsonObject:
     """The record that a job keeps of where it was trained."""
     on_gpu = device.type == "cuda"
     return {
@@ -28,7 +28,7 @@ def environment(shapes: Shapes, device: torch.device, threads: int) -> JsonObjec
         "device": device.type,
         "device_name": torch.cuda.get_device_name(device) if on_gpu else _processor(),
         "threads": threads,
-        "engine": ENGINE,
+        "engine": engine,
         "code_version": code_version(),
         "dtype": str(shapes.storage).removeprefix("torch."),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
@@ -45,7 +45,8 @@ def code_version() -> str:
     """The package's version and a digest of all source that decides numbers."""
     digest = hashlib.sha256()
     for root in (Path(__file__).parent, Path(str(service.domain.__file__)).parent):
-        for file in sorted(root.rglob("*.py")):
+        sources = [file for file in root.rglob("*") if file.suffix in _SOURCES]
+        for file in sorted(sources):
             digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
     return f"{_version()}+{digest.hexdigest()[:12]}"
 

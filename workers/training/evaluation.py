@@ -11,11 +11,9 @@ C outputs, U units.
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from workers.training.arrays import Array
 from workers.training.cohort import Member
 from workers.training.exactness import padded
 from workers.training.losses import LossKernel, RowWeights, loss_kernel
@@ -162,15 +160,3 @@ class Evaluator:
                 probes.ranks.take(i, piece.first, layer.h)
 
         return network.forward(x, buffers, at_z, at_h)
-
-
-def metric(found: dict[str, Array], name: str, part: PartTensors) -> Array:
-    """Accuracy or R², [K, 1]. R² of targets that are all the same is NaN; so is the metric of
-    whoever predicts NaN."""
-    loss, score = found[f"{name}_loss"], found[f"{name}_score"]
-    if not part.target.is_floating_point():
-        values = score / part.count
-    else:
-        values = 1 - score / part.spread if part.spread > 0 else np.full_like(score, np.nan)
-    result: Array = np.where(np.isnan(loss), np.nan, values)
-    return result

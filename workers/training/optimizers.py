@@ -25,10 +25,15 @@ Rates = tuple[Tensor, ...]
 class Plan:
     """The rates of a block of steps."""
 
-    rates: list[Rates]
-    """Per step."""
-    step_sizes: Array
-    """[K, S]"""
+    table: Array
+    """[S, n, K]: the n numbers of each step, the first of them minus the step size."""
+    rates: Sequence[Rates]
+    """The same per step, as tensors."""
+
+    @property
+    def step_sizes(self) -> Array:
+        """[K, S]"""
+        return -self.table[:, 0].T
 
 
 class OptimizerKernel:
@@ -91,8 +96,8 @@ class Sgd(OptimizerKernel):
             self.moment_names = ("momentum",)
 
     def plan(self, first_step: int, steps: int) -> Plan:
-        sizes = np.array([[spec.learning_rate] * steps for spec in self.specs])
-        return Plan(rates=[(self.minus_rate,)] * steps, step_sizes=sizes)
+        table = np.array([[[-spec.learning_rate for spec in self.specs]]] * steps)
+        return Plan(table=table, rates=[(self.minus_rate,)] * steps)
 
     def direction(self, place: int, gradient: Tensor, state: State, rates: Rates) -> Tensor:
         if not self.moment_names:
@@ -122,18 +127,17 @@ class Adam(OptimizerKernel):
     def plan(self, first_step: int, steps: int) -> Plan:
         """Minus the step size, and 1 / sqrt(1 - β2^t). Computed with Python's numbers, member by
         member: torch.pow rounds differently for few and for many members."""
-        table = [
+        rows = [
             [
                 [-spec.learning_rate / (1 - spec.beta1**t) for spec in self.specs],
                 [(1 - spec.beta2**t) ** -0.5 for spec in self.specs],
             ]
             for t in range(first_step, first_step + steps)
         ]
-        stacked = torch.tensor(table, dtype=torch.float64).to(self.shapes.work).to(self.device)
-        return Plan(
-            rates=[(row[0], row[1]) for row in stacked[:, :, :, None, None]],
-            step_sizes=-np.array(table)[:, 0].T,
-        )
+        table = np.array(rows)
+        stacked = torch.from_numpy(table).to(self.shapes.work).to(self.device)
+        rates = [(row[0], row[1]) for row in stacked[:, :, :, None, None]]
+        return Plan(table=table, rates=rates)
 
     def direction(self, place: int, gradient: Tensor, state: State, rates: Rates) -> Tensor:
         mean, square = state.moments["mean"][place], state.moments["square"][place]

@@ -1,35 +1,35 @@
-"""From what was measured to the events that the service records. Knows numpy only.
+"""From what was measured to the events that the service records.
 
 Legend: K members, L hidden layers, U units of a hidden layer.
 """
 
 import math
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterator, Sequence
 
 from service.domain.events import EpochEvent, UnitActivity
 from service.domain.metrics import EpochMetrics, LayerMetrics
 from workers.training.cohort import Member
-from workers.training.probes import effective_rank
 from workers.training.readings import Readings
 
-_UNKNOWN = 255
+Rows = dict[str, list[list[float]]]
+"""Quantities by name, [K, Q] each: plain numbers, since thousands of them are picked singly."""
 
 
 class MemberReadings:
     """One member's row of the readings."""
 
-    def __init__(self, readings: Readings, row: int) -> None:
-        self._values, self._row = readings.values, row
-
-    def __getitem__(self, name: str) -> NDArray[np.float64]:
-        values: NDArray[np.float64] = self._values[name][self._row]
-        return values
+    def __init__(self, values: Rows, row: int) -> None:
+        self._values, self._row = values, row
 
     def real(self, name: str, place: int = 0) -> float | None:
         """A measured number, NaN and infinities included; None where it was not measured."""
-        return float(self[name][place]) if name in self._values else None
+        rows = self._values.get(name)
+        return None if rows is None else rows[self._row][place]
+
+    def known(self, name: str) -> float | None:
+        """A measured number; None where it was not measured or nobody can say (NaN)."""
+        value = self.real(name)
+        return None if value is None or math.isnan(value) else value
 
     def count(self, name: str, place: int = 0) -> int | None:
         """A whole number; None where it was not measured or nobody can say (NaN)."""
@@ -37,21 +37,23 @@ class MemberReadings:
         return None if value is None or math.isnan(value) else round(value)
 
 
-def epoch_event(
-    member: Member, readings: Readings, row: int, *, epoch: int, step: int, seconds: float
-) -> EpochEvent:
-    """What one member measured in one epoch."""
-    one, hidden = MemberReadings(readings, row), member.spec.network.hidden_widths
-    rate = None if readings.learning_rates is None else readings.learning_rates[row]
-    examples = member.spec.training_examples
-    layers = [_layer(one, epoch, i, units, examples) for i, units in enumerate(hidden)]
-    return EpochEvent(
-        member=member.id,
-        step=step,
-        metrics=_metrics(member, one, layers, epoch=epoch, rate=rate, seconds=seconds),
-        layers=layers,
-        units=[_units(one, layer) for layer in layers] if member.spec.probes.unit_activity else [],
-    )
+def epoch_events(
+    members: Sequence[Member], readings: Readings, *, epoch: int, step: int, seconds: float
+) -> Iterator[EpochEvent]:
+    """What each of the members measured in one epoch."""
+    values: Rows = {name: array.tolist() for name, array in readings.values.items()}
+    for row, member in enumerate(members):
+        one, hidden = MemberReadings(values, row), member.spec.network.hidden_widths
+        rate = None if readings.learning_rates is None else readings.learning_rates[row]
+        examples = member.spec.training_examples
+        layers = [_layer(one, epoch, i, units, examples) for i, units in enumerate(hidden)]
+        yield EpochEvent(
+            member=member.id,
+            step=step,
+            metrics=_metrics(member, one, layers, epoch=epoch, rate=rate, seconds=seconds),
+            layers=layers,
+            units=_units(readings, row) if member.spec.probes.unit_activity else [],
+        )
 
 
 def _layer(one: MemberReadings, epoch: int, i: int, units: int, examples: int) -> LayerMetrics:
@@ -71,7 +73,7 @@ def _layer(one: MemberReadings, epoch: int, i: int, units: int, examples: int) -
         grad_norm_last=one.real("layer_grad_norm_last", i),
         update_ratio=one.real("update_ratio", i),
         weight_norm=one.real("weight_norm", i),
-        effective_rank=effective_rank(one[f"eigenvalues/{i}"]),
+        effective_rank=one.known(f"effective_rank/{i}"),
     )
 
 
@@ -126,7 +128,8 @@ def _metric(one: MemberReadings, part: str) -> float | None:
     return metric
 
 
-def _units(one: MemberReadings, layer: LayerMetrics) -> UnitActivity:
-    dead = one[f"unit_dead/{layer.layer}"].astype(np.uint8).tolist()
-    flags = [_UNKNOWN] * layer.units if layer.dead is None else dead
-    return UnitActivity.pack(layer.layer, one[f"unit_activity/{layer.layer}"].tolist(), flags)
+def _units(readings: Readings, row: int) -> list[UnitActivity]:
+    return [
+        UnitActivity.of_bytes(i, marks.activity[row].tobytes(), marks.dead[row].tobytes())
+        for i, marks in enumerate(readings.units)
+    ]

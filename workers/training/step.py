@@ -9,22 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workers.training.arrays import Array, to_host
+from workers.training.arrays import to_host
 from workers.training.cohort import Member
 from workers.training.evaluation import Slice
 from workers.training.losses import RowWeights
 from workers.training.network import HiddenBuffers, Network
 from workers.training.optimizers import OPTIMIZERS, Plan, Rates
-from workers.training.probes import (
-    ActivationKinks,
-    Divergence,
-    ParameterNorms,
-    Series,
-    gradient_norms,
-    update_ratios,
-)
+from workers.training.probes import ActivationKinks, ParameterNorms
 from workers.training.stacking import per_member
 from workers.training.state import State
+from workers.training.step_log import StepLog, StepMeasures
 from workers.training.tensors import Batches, OrderBlock, PartTensors
 
 
@@ -101,11 +95,11 @@ class Stepper:
         plain = not (self._optimizer.moment_names or self._optimizer.decays)
         self._moves_along_gradient = plain and self._clip_bound is None
         self._direction_norms = self._gradient_norms if self._moves_along_gradient else norms()
-        self._series = Series()
-        self.divergence = Divergence(K)
         largest = batches.rows * max(shapes.padded_widths)
         self._kinks = ActivationKinks(K, S, len(shapes.hidden), largest, device)
-        self._has_kinks = [bool(kernel.kink_points) for kernel in self._network.kernels]
+        kernels = self._network.kernels
+        self._has_kinks = [bool(kernel.kink_points) for kernel in kernels]
+        self.measures = StepMeasures(K, kernels[0].has_kinks if kernels else np.ones(K))
         self._losses = torch.zeros(S, K, dtype=shapes.work, device=device)
         self._loss_rows = self._losses.unbind(0)
         self.loss_kink_hits = torch.zeros(K, dtype=torch.float64, device=device)
@@ -113,8 +107,7 @@ class Stepper:
 
     def start_epoch(self, epoch: int) -> None:
         """Forgets the last epoch's measurements."""
-        self._series.start()
-        self._kinks.start()
+        self.measures.start()
         self.loss_kink_hits.zero_()
         self._generators = self._network.generators(self._members, epoch)
 
@@ -204,34 +197,17 @@ class Stepper:
     def fold(self, plan: Plan) -> None:
         """Takes the block's log into the epoch's measurements. Waits for the device."""
         steps = len(plan.rates)
-        gradients, weights = self._gradient_norms.read(steps), self._weight_norms.read(steps)
+        gradients = self._gradient_norms.read(steps)
         directions = gradients if self._moves_along_gradient else self._direction_norms.read(steps)
-        norms = gradient_norms(gradients)
-        ratios = update_ratios(directions, weights, plan.step_sizes)
-        self._series.fold(np.concatenate([norms, ratios], axis=1))
-        self._kinks.fold(steps)
-        losses = to_host(self._losses[:steps]).T
-        self.divergence.fold(self._state.step - steps, losses, norms[:, 0], weights)
-
-    def readings(self) -> dict[str, Array]:
-        """What the epoch's steps measured, [K, Q] each; nothing where there was no step."""
-        measured = self._series.readings()
-        if measured is None:
-            return {}
-        first = 1 + len(self._shapes.hidden)
-        readings = {"update_ratio": measured[0][:, first:]}
-        for name, values in zip(("mean", "max", "last"), measured, strict=True):
-            readings[f"grad_norm_{name}"] = values[:, :1]
-            readings[f"layer_grad_norm_{name}"] = values[:, 1:first]
-        if self._network.kernels:
-            readings |= self._kinks.readings(self._network.kernels[0].has_kinks)
-        return readings
-
-    def weight_norms(self) -> Array:
-        """[K, L + 1], of the parameters as they are."""
-        for place, parameter in enumerate(_flat(self._parameters)):
-            self._weight_norms.record(0, place, parameter.to(self._shapes.work))
-        return self._weight_norms.read(1)[:, :, 0]
+        log = StepLog(
+            losses=to_host(self._losses[:steps]).T,
+            gradients=gradients,
+            weights=self._weight_norms.read(steps),
+            directions=directions,
+            step_sizes=plan.step_sizes,
+            kinks=self._kinks.read(steps),
+        )
+        self.measures.fold(self._state.step - steps, log)
 
 
 def _flat(parameters: Sequence[Tensor]) -> list[Tensor]:

@@ -77,20 +77,24 @@ class Batches:
     def steps(self) -> int:
         return -(-self.count // self.batch)
 
+    def permutations(self, members: Sequence[Member], epoch: int) -> Tensor:
+        """[K, N] in int32: the examples in each member's order. Drawn on the CPU from each
+        member's stream, so that it is the same on every device."""
+        orders = [
+            torch.randperm(
+                self.count,
+                generator=stream(member.spec.seed, "order", epoch),
+                dtype=torch.int32,
+            )
+            for member in members
+        ]
+        return torch.stack(orders)
+
     def order(
         self, members: Sequence[Member], epoch: int, device: torch.device
     ) -> Iterator[OrderBlock]:
-        """Drawn on the CPU from each member's stream, so that it is the same on every device."""
-        permutations = torch.stack(
-            [
-                torch.randperm(
-                    self.count,
-                    generator=stream(member.spec.seed, "order", epoch),
-                    dtype=torch.int32,
-                )
-                for member in members
-            ]
-        )
+        """Block by block, padded for stacks."""
+        permutations = self.permutations(members, epoch)
         for first in range(0, self.steps, self.block_steps):
             steps = min(self.block_steps, self.steps - first)
             yield self._block(permutations, first, steps, device)

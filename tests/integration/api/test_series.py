@@ -1,5 +1,8 @@
 """What a run measured, as its readers get it."""
 
+import math
+import struct
+
 import httpx
 
 from service.db import Database
@@ -46,7 +49,7 @@ def test_units_have_activity_deaths_and_lifecycles(http: httpx.Client, database:
     job_id, held = running(database, network={"hidden": [3]})
     states = [[0, 1, 0], [1, 1, 0], [0, 1, 255]]
     for number, dead in enumerate(states):
-        unit = UnitActivity.pack(0, [0.5, 0.0, float("nan")], dead)
+        unit = UnitActivity.of_bytes(0, struct.pack("<3f", 0.5, 0.0, math.nan), bytes(dead))
         event = epoch(job_id, number).model_copy(update={"units": [unit]})
         record(database, held, event)
     assert http.get(f"/v1/jobs/{job_id}/units").json() == {

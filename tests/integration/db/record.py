@@ -1,5 +1,6 @@
 """What the tests of the record do again and again, each in a transaction of its own."""
 
+import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -112,5 +113,8 @@ def epoch(member: str, number: int, *, layers: int = 1, **values: Any) -> EpochE
         step=number * 10,
         metrics=EpochMetrics.model_validate(nothing | values),
         layers=[LayerMetrics.model_validate(blank | {"layer": i}) for i in range(layers)],
-        units=[UnitActivity.pack(i, [0.5 * number, 0.0], [0, 1]) for i in range(layers)],
+        units=[
+            UnitActivity.of_bytes(i, struct.pack("<2f", 0.5 * number, 0.0), bytes([0, 1]))
+            for i in range(layers)
+        ],
     )

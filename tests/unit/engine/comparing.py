@@ -68,6 +68,31 @@ def differences(spec: JobSpec, story: Story) -> list[str]:
     return found
 
 
+def story_differences(mine: Story, other: Story, spec: JobSpec) -> list[str]:
+    """Everything in which two trainings of the same spec do not agree to rounding. The sparsity of
+    gelu is left out: whether 1 + erf(z / sqrt 2) is exactly 0 for a z of -5 is itself rounding."""
+    tolerance = TOLERANCES[spec.precision]
+    found = []
+    for a, b in zip(mine.epochs, other.epochs, strict=True):
+        pairs = [(a.metrics, b.metrics), *zip(a.layers, b.layers, strict=True)]
+        found += [
+            f"epoch {a.metrics.epoch}: {difference}"
+            for one, two in pairs
+            for difference in _of_models(_comparable(one, spec), _comparable(two, spec), tolerance)
+        ]
+        if [deaths(unit) for unit in a.units] != [deaths(unit) for unit in b.units]:
+            found.append(f"epoch {a.metrics.epoch}: other units are dead")
+    if mine.diverged_at != other.diverged_at:
+        found.append(f"diverged at {mine.diverged_at}, expected {other.diverged_at}")
+    return found
+
+
+def _comparable(model: DomainModel, spec: JobSpec) -> DomainModel:
+    left_out = {"seconds", "sparsity"} if spec.activation.name == "gelu" else {"seconds"}
+    names = left_out & set(type(model).model_fields)
+    return model.model_copy(update=dict.fromkeys(names))
+
+
 def _of_epoch(event: EpochEvent, plain: PlainEpoch, tolerance: Tolerance) -> Iterator[str]:
     if event.step != plain.step:
         yield f"step {event.step}, expected {plain.step}"

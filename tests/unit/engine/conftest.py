@@ -1,4 +1,5 @@
-"""One thread, so that small networks do not wait for each other's cores; and data made to order."""
+"""One thread, so that small networks do not wait for each other's cores; each back end in turn; and
+data made to order."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,6 +8,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
+
+from workers.training import engine
+from workers.training.stacked import StackedTorch
 
 Array = NDArray[Any]
 
@@ -17,6 +21,16 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True, scope="module", params=["chosen", "stacked-torch"])
+def back_end(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Everything here holds for the back end that a spec gets, and for the one that serves where
+    the native kernel cannot be built."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "stacked-torch":
+            patch.setattr(engine, "choose_back_end", lambda _spec, _device: StackedTorch())
+        yield request.param
 
 
 @pytest.fixture

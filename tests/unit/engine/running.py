@@ -9,6 +9,7 @@ import torch
 from service.domain.events import EndEvent, EpochEvent, StoppedEvent, TrainingEvent
 from service.domain.spec import JobSpec
 from workers.training import Cohort, Control, Member, train
+from workers.training.chunk import BackEnd
 
 CPU = torch.device("cpu")
 
@@ -68,11 +69,15 @@ def stories_of(events: Iterable[TrainingEvent], count: int) -> list[Story]:
 
 
 def run_all(
-    specs: Iterable[JobSpec], *, control: Control | None = None, device: torch.device = CPU
+    specs: Iterable[JobSpec],
+    *,
+    control: Control | None = None,
+    device: torch.device = CPU,
+    back_end: BackEnd | None = None,
 ) -> list[Story]:
     """Trains the specs as one cohort, to the end."""
     cohort = cohort_of(specs)
-    events = train(cohort, device=device, control=control)
+    events = train(cohort, device=device, control=control, back_end=back_end)
     return stories_of(events, len(cohort.members))
 
 

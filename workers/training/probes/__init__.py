@@ -8,10 +8,10 @@ float64, for all members of a chunk at once.
 from workers.training.probes.dead import count_dead, mark_dead
 from workers.training.probes.divergence import Divergence
 from workers.training.probes.dormant import count_dormant
-from workers.training.probes.effective_rank import RankSamples, effective_rank
+from workers.training.probes.effective_rank import RankSamples, effective_ranks
 from workers.training.probes.gradient_norm import gradient_norms, over_layers
 from workers.training.probes.kinks import ActivationKinks
-from workers.training.probes.parameter_norms import ParameterNorms
+from workers.training.probes.parameter_norms import ParameterNorms, norms_of
 from workers.training.probes.saturated import count_saturated
 from workers.training.probes.series import Series
 from workers.training.probes.sparsity import count_zeros
@@ -30,9 +30,10 @@ __all__ = [
     "count_dormant",
     "count_saturated",
     "count_zeros",
-    "effective_rank",
+    "effective_ranks",
     "gradient_norms",
     "mark_dead",
+    "norms_of",
     "over_layers",
     "update_ratios",
 ]

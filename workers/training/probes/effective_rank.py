@@ -80,14 +80,15 @@ def _sample(h: Tensor, rows: int) -> Tensor:
     return sample
 
 
-def effective_rank(eigenvalues: Array) -> float | None:
-    """From one layer's eigenvalues, ascending."""
-    largest = eigenvalues[-1]
-    if not np.isfinite(largest):
-        return None
-    noise = largest * len(eigenvalues) * np.finfo(np.float64).eps
-    singular = np.sqrt(eigenvalues[eigenvalues > noise])
-    if not len(singular):
-        return 0.0
-    share = singular / singular.sum()
-    return float(np.exp(-(share * np.log(share)).sum()))
+def effective_ranks(eigenvalues: Array) -> Array:
+    """[K], from one layer's eigenvalues [K, n], ascending; NaN where there is none. What does not
+    count is left out as a share of 0, so that no sum depends on how many rows there are."""
+    largest = eigenvalues[:, -1:]
+    noise = largest * eigenvalues.shape[1] * np.finfo(np.float64).eps
+    with np.errstate(invalid="ignore", divide="ignore"):
+        singular = np.sqrt(np.where(eigenvalues > noise, eigenvalues, 0.0))
+        share = singular / singular.sum(axis=1, keepdims=True)
+        entropy = -np.where(share > 0, share * np.log(share), 0.0).sum(axis=1)
+    ranks: Array = np.where(largest[:, 0] > 0, np.exp(entropy), 0.0)
+    ranks[~np.isfinite(largest[:, 0])] = np.nan
+    return ranks

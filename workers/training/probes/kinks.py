@@ -24,10 +24,6 @@ class ActivationKinks:
         self._hit_steps = hits.unbind(0)
         self._hit_rows = [row.unbind(0) for row in hits.unbind(0)]
         self._effective_rows = [row.unbind(0) for row in effective.unbind(0)]
-        self._total: Array | None = None
-
-    def start(self) -> None:
-        self._total = None
 
     def count(self, step: int, layer: int, kinks: Tensor) -> None:
         """`kinks` [K, R, U]: 1 at a kink."""
@@ -49,15 +45,9 @@ class ActivationKinks:
         else:
             torch.sum(flat, 1, dtype=out.dtype, out=out)
 
-    def fold(self, steps: int) -> None:
+    def read(self, steps: int) -> Array:
+        """[2, K, L]: hits and effective hits of the block, which is then forgotten. Waits for the
+        device."""
         block: Array = to_host(self._log[:, :steps]).sum(axis=1)
-        self._total = block if self._total is None else self._total + block
         self._log.zero_()
-
-    def readings(self, has_kinks: Array) -> dict[str, Array]:
-        """`kink_hits` and `kink_effective` [K, L]; a member without kinks (`has_kinks` [K]) has
-        none."""
-        if self._total is None:
-            return {}
-        hits, effective = self._total.transpose(0, 2, 1) * has_kinks[:, None]
-        return {"kink_hits": hits, "kink_effective": effective}
+        return block.transpose(0, 2, 1)

@@ -4,6 +4,8 @@ the parameters: gradients, weights, steps.
 Legend: K members, S steps of a block, L + 1 layers with weights, V values of a layer.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -45,3 +47,12 @@ class ParameterNorms:
             values = np.square(to_host(self._values[:steps])).transpose(1, 2, 0)
             norms: Array = np.sqrt(np.ascontiguousarray(weights) + values)
         return norms
+
+
+def norms_of(parameters: Sequence[Tensor]) -> Array:
+    """[K, L + 1], of weights [K, D_in, D_out] layer by layer and then the values [K, L + 1, V]."""
+    *weights, values = parameters
+    log = ParameterNorms(len(values), 1, len(weights), values.dtype, values.device)
+    for place, parameter in enumerate([*(weight.flatten(1) for weight in weights), values]):
+        log.record(0, place, parameter)
+    return log.read(1)[:, :, 0]

@@ -6,9 +6,10 @@ Legend: K members, N examples of the training part, U units (padded).
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from workers.training.activations import Kernel, UnitCounts
+from workers.training.activations import UnitCounts
 from workers.training.arrays import Array
 
 
@@ -48,16 +49,15 @@ def _of(sums: dict[str, Tensor], name: str) -> Tensor:
 class JudgedLayer:
     """What the sums say about the real units of a layer, [K, U] each."""
 
-    def __init__(self, kernel: Kernel, sums: dict[str, Array], examples: int, units: int) -> None:
-        cut = {name: np.ascontiguousarray(values[:, :units]) for name, values in sums.items()}
-        counts: UnitCounts = kernel.judge(cut, examples)
-        self.examples, self.units = examples, units
+    def __init__(self, counts: UnitCounts, examples: int) -> None:
+        self.examples, self.units = examples, counts.passing.shape[1]
         self.passing, self.flat, self.zero = counts.passing, counts.flat, counts.zero
         self.mean_activity: Array = counts.activity / examples
         """Mean of |h|."""
-        self._is_known = ~np.isnan(counts.activity).any(axis=1)
+        self.is_known: NDArray[np.bool_] = np.logical_not(np.isnan(counts.activity).any(axis=1))
+        """[K], false for a layer that holds NaN: nobody can judge it."""
 
     def where_known(self, counts: Array) -> Array:
-        """[K]: the counts, and NaN for a layer that holds NaN: nobody can judge it."""
-        known: Array = np.where(self._is_known, counts, np.nan)
+        """[K]: the counts, and NaN where nobody can judge."""
+        known: Array = np.where(self.is_known, counts, np.nan)
         return known

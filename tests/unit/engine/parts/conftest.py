@@ -12,3 +12,8 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def back_end() -> None:
+    """The parts are tested one by one: no back end matters but where a test trains."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from service.domain.spec import JobSpec
+from tests.unit.engine.conftest import back_end  # noqa: F401  (each back end has its optimizers)
 from tests.unit.engine.parts.trainings import (
     Parameters,
     history,

@@ -1,0 +1,167 @@
+// An activation over the panel of a layer: z, h and g are [U, R], a unit's examples side by side.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "activations.h"
+#include "vector.h"
+
+namespace subgrad {
+
+// What the members of a layer's kinks are, and what replaces φ' there.
+template <class T>
+struct Kinks {
+    int count = 0;
+    T points[2] = {};
+    bool has_convention = false;
+    T convention = 0;
+
+};
+
+constexpr double FLAT = 1e-3;  // |φ'| below this counts towards saturation
+
+// Sums over the examples of a pass, [U, lanes] each until they are folded.
+template <class T>
+struct UnitSums {
+    T *passing, *flat, *zero, *activity;
+};
+
+template <class T>
+class ActivationLayer {
+  public:
+    virtual ~ActivationLayer() = default;
+    virtual void value(const T* parameters, const T* z, T* h, int count) const = 0;
+    // g = g φ'(z) in place, over `count` values.
+    virtual void chain(const T* parameters, const T* z, const T* h, T* g, int count) const = 0;
+    // The same where some z may be 0: there φ' is the convention.
+    virtual void chain(const T* parameters, T convention, const T* z, const T* h, T* g,
+                       int count) const = 0;
+    // Adds one unit's `real` examples, of PANEL, to its lanes, of which there are Vector<T>::SIZE.
+    virtual void tally(const T* parameters, const Kinks<T>& kinks, const T* z, const T* h,
+                       int real, const UnitSums<T>& sums) const = 0;
+};
+
+template <class T, class A>
+class LayerOf final : public ActivationLayer<T> {
+  public:
+    void value(const T* parameters, const T* z, T* h, int count) const override {
+        const A phi(parameters);
+#pragma omp simd
+        for (int i = 0; i < count; i++) h[i] = phi.value(z[i]);
+    }
+
+    void chain(const T* parameters, const T* z, const T* h, T* g, int count) const override {
+        const A phi(parameters);
+#pragma omp simd
+        for (int i = 0; i < count; i++) g[i] = phi.chain(g[i], z[i], h[i]);
+    }
+
+    void chain(const T* parameters, T convention, const T* z, const T* h, T* g,
+               int count) const override {
+        const A phi(parameters);
+#pragma omp simd
+        for (int i = 0; i < count; i++) {
+            const T chosen = g[i] * convention, usual = phi.chain(g[i], z[i], h[i]);
+            g[i] = z[i] == 0 ? chosen : usual;
+        }
+    }
+
+    void tally(const T* parameters, const Kinks<T>& kinks, const T* z, const T* h, int real,
+               const UnitSums<T>& sums) const override {
+        const A phi(parameters);
+        const T at_zero = kinks.convention;
+        const bool chooses = kinks.has_convention;
+        T slope[PANEL];
+#pragma omp simd
+        for (int r = 0; r < PANEL; r++) {
+            const T usual = phi.chain(T(1), z[r], h[r]);
+            slope[r] = chooses && z[r] == 0 ? at_zero : usual;
+        }
+        count(slope, h, real, sums);
+    }
+
+  private:
+    static void count(const T* slope, const T* h, int real, const UnitSums<T>& sums) {
+        typedef typename Vector<T>::type V;
+        constexpr int LANES = Vector<T>::SIZE;
+        decltype(V{} == V{}) passing{}, flat{}, zero{};  // a comparison that holds is -1
+        V activity{};
+        int r = 0;
+        for (; r + LANES <= real; r += LANES) {
+            const V s = *(const V*)(slope + r), value = *(const V*)(h + r);
+            passing -= s != 0;
+            flat -= (s < 0 ? -s : s) < T(FLAT);
+            zero -= value == 0;
+            activity += value < 0 ? -value : value;
+        }
+        for (int j = 0; r + j < real; j++) {
+            const T s = slope[r + j], value = h[r + j];
+            passing[j] += s != 0;
+            flat[j] += (s < 0 ? -s : s) < T(FLAT);
+            zero[j] += value == 0;
+            activity[j] += value < 0 ? -value : value;
+        }
+        for (int j = 0; j < LANES; j++) {
+            sums.passing[j] += T(passing[j]);
+            sums.flat[j] += T(flat[j]);
+            sums.zero[j] += T(zero[j]);
+            sums.activity[j] += activity[j];
+        }
+    }
+};
+
+template <class T>
+inline const ActivationLayer<T>& activation_layer(int32_t name) {
+    static const LayerOf<T, Identity<T>> identity;
+    static const LayerOf<T, Relu<T>> relu;
+    static const LayerOf<T, Clamp<T>> clamp;
+    static const LayerOf<T, Leaky<T>> leaky;
+    static const LayerOf<T, Exponential<T>> exponential;
+    static const LayerOf<T, Sigmoid<T>> sigmoid;
+    static const LayerOf<T, Tanh<T>> tanh;
+    static const LayerOf<T, Softsign<T>> softsign;
+    static const LayerOf<T, Softplus<T>> softplus;
+    static const LayerOf<T, Gelu<T>> gelu;
+    static const LayerOf<T, Silu<T>> silu;
+    static const LayerOf<T, Mish<T>> mish;
+    static const LayerOf<T, Hardswish<T>> hardswish;
+    switch (name) {
+        case RELU: return relu;
+        case RELU6: case HARDTANH: return clamp;
+        case LEAKY: case PRELU: return leaky;
+        case EXPONENTIAL: return exponential;
+        case SIGMOID: return sigmoid;
+        case TANH: return tanh;
+        case SOFTSIGN: return softsign;
+        case SOFTPLUS: return softplus;
+        case GELU: return gelu;
+        case SILU: return silu;
+        case MISH: return mish;
+        case HARDSWISH: return hardswish;
+        default: return identity;
+    }
+}
+
+// Values among the `real` examples of each unit that lie at a kink, and where `g` is given only
+// those whose g is not 0.
+template <class T>
+inline int64_t count_kinks(const Kinks<T>& kinks, const T* z, const T* g, int units, int stride,
+                           int real) {
+    if (!kinks.count || !MEASURES_STEPS) return 0;
+    const T first = kinks.points[0], second = kinks.points[kinks.count - 1];
+    int64_t total = 0;
+    for (int u = 0; u < units; u++) {
+        const T* row = z + u * stride;
+        int32_t hits = 0;
+#pragma omp simd reduction(+ : hits)
+        for (int r = 0; r < real; r++) hits += row[r] == first || row[r] == second;
+        if (hits && g)
+            for (int r = 0; r < real; r++)
+                hits -= (row[r] == first || row[r] == second) && g[u * stride + r] == 0;
+        total += hits;
+    }
+    return total;
+}
+
+}  // namespace subgrad

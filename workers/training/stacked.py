@@ -1,0 +1,143 @@
+"""The back end of stacked PyTorch: the members of a chunk are one tensor program, on any device and
+in any precision.
+
+Legend: K members, U units of a hidden layer.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+
+from workers.training.activations import UnitCounts
+from workers.training.arrays import Array, transfer
+from workers.training.chunk import BackEnd, Chunk, ChunkMaker, Setting
+from workers.training.cohort import Member
+from workers.training.evaluation import Evaluator, PassSums, Slice, UnitProbes, slices
+from workers.training.network import Workspace
+from workers.training.probes import RankSamples, norms_of
+from workers.training.readings import EpochFindings, PassFindings, Readings, judge
+from workers.training.state import State
+from workers.training.step import Stepper
+
+CACHE_BYTES = 16 << 20
+GPU_BYTES = 1 << 30
+
+
+class StackedTorch(BackEnd):
+    """Serves every spec."""
+
+    name = "stacked-torch"
+
+    def lane(self, setting: Setting) -> ChunkMaker:
+        workspace = Workspace()
+        return lambda members, state: StackedChunk(members, setting, state, workspace)
+
+    def chunk_size(self, setting: Setting) -> int:
+        """As many as keep parameters, gradients and activations within the cache, between 1 and
+        128."""
+        shapes, batches = setting.shapes, setting.batches
+        widths = shapes.padded_widths
+        parameters = sum(i * o for i, o in pairwise(widths))
+        values = 2 * parameters + batches.rows * (3 * sum(widths) + widths[0])
+        size = values * torch.finfo(shapes.work).bits // 8
+        budget = CACHE_BYTES if setting.device.type == "cpu" else GPU_BYTES
+        fits = max(1, min(128, budget // size))
+        return 1 << (fits.bit_length() - 1)
+
+
+class StackedChunk(Chunk):
+    """K members that train as one stack."""
+
+    def __init__(
+        self, members: Sequence[Member], setting: Setting, state: State, workspace: Workspace
+    ) -> None:
+        super().__init__(members, setting, state)
+        self._workspace = workspace
+        shapes = setting.shapes
+        whole = Slice(self.members, state, shapes, workspace)
+        self._network = whole.network
+        pieces = slices(self.members, state, shapes, workspace)
+        self._train = Evaluator(pieces, setting.train, shapes, workspace)
+        self._validation = Evaluator(pieces, setting.validation, shapes, workspace)
+        self._stepper = Stepper(
+            self.members,
+            whole,
+            state=state,
+            train=setting.train,
+            batches=setting.batches,
+        )
+        self._ranks = RankSamples(
+            len(members), setting.train.count, shapes.padded_widths[1:-1], setting.device
+        )
+        self._rates = [member.spec.optimizer.learning_rate for member in members]
+
+    def keep(self, rows: Sequence[int]) -> "StackedChunk":
+        members = [self.members[row] for row in rows]
+        return StackedChunk(members, self.setting, self.state.select(rows), self._workspace)
+
+    def run_epoch(self, epoch: int) -> Iterator[Readings | None]:
+        """Yields None after each step and each block of a pass."""
+        stepper = self._stepper
+        stepper.start_epoch(epoch)
+        if epoch > 0:
+            yield from self.train_epoch(epoch)
+        probes = UnitProbes(self._ranks)
+        train, validation = PassSums(), PassSums()
+        yield from self._train.run(train, probes)
+        yield from self._validation.run(validation)
+        found = self._findings(self._transfer(probes, train, validation))
+        yield judge(
+            found,
+            stepper.measures,
+            step=self.state.step,
+            tau=self.tau,
+            learning_rates=self._rates if epoch else None,
+        )
+
+    def train_epoch(self, epoch: int) -> Iterator[None]:
+        setting, stepper = self.setting, self._stepper
+        for order in setting.batches.order(self.members, epoch, setting.device):
+            plan = stepper.plan(order)
+            for s, (rows, real) in enumerate(zip(order.rows, order.real, strict=True)):
+                stepper.step(s, rows, real, plan.rates[s])
+                yield None
+            stepper.fold(plan)
+
+    def _transfer(
+        self, probes: UnitProbes, train: PassSums, validation: PassSums
+    ) -> dict[str, Array]:
+        """Everything that the epoch left on the device, in one transfer."""
+        left = {"loss_kink_hits": self._stepper.loss_kink_hits}
+        left |= train.tensors("train") | validation.tensors("validation")
+        left |= probes.ranks.eigenvalues()
+        for i, tally in enumerate(probes.tallies):
+            left |= {f"{name}/{i}": sums for name, sums in tally.sums().items()}
+        return transfer(left)
+
+    def _findings(self, found: dict[str, Array]) -> EpochFindings:
+        def of_part(name: str) -> PassFindings:
+            return PassFindings(
+                part=getattr(self.setting, name),
+                losses=found[f"{name}_loss"][:, 0],
+                scores=found[f"{name}_score"][:, 0],
+            )
+
+        hidden = self.setting.shapes.hidden
+        return EpochFindings(
+            train=of_part("train"),
+            validation=of_part("validation"),
+            units=[self._unit_counts(found, i, units) for i, units in enumerate(hidden)],
+            eigenvalues=[found[f"eigenvalues/{i}"] for i in range(len(hidden))],
+            weight_norms=norms_of([p.to(self.setting.shapes.work) for p in self.state.parameters]),
+            loss_kink_hits=found["loss_kink_hits"][:, 0],
+        )
+
+    def _unit_counts(self, found: dict[str, Array], i: int, units: int) -> UnitCounts:
+        sums = {
+            name.removesuffix(f"/{i}"): np.ascontiguousarray(values[:, :units])
+            for name, values in found.items()
+            if name.endswith(f"/{i}") and not name.startswith("eigenvalues")
+        }
+        return self._network.kernels[i].judge(sums, self.setting.train.count)
