@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo serve test lint types imports check fix bench lock clean
+.PHONY: help install demo serve test lint types imports check fix bench bench-references lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -53,6 +53,11 @@ fix: install ## Format, and mend what ruff can mend
 bench: install ## Run the benchmarks; docs/benchmarks.md holds the figures
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.first_epoch
+
+bench-references: ## Train 64 jobs by other means too (JAX, joblib, Optuna, Lightning, Ray Tune)
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install -q -c requirements.lock -r benchmarks/requirements.txt -e '.[worker]'
+	.venv-bench/bin/python -m benchmarks.cohort
 
 lock: ## Write requirements.lock anew from the newest versions
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock

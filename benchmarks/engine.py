@@ -13,7 +13,7 @@ import argparse
 import statistics
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -46,30 +46,31 @@ class StepTimes:
     losses, metrics, dead, dormant and saturated units, sparsity and rank, and the events."""
 
 
-class StepClock:
-    """Adds up the time that chunks spend in the steps of their epochs, over all lanes."""
+class PhaseClock:
+    """Adds up the time that chunks spend in a phase of their epochs, over all lanes."""
 
     def __init__(self) -> None:
-        self.spent_s: dict[int, float] = {}
+        self.spent_s = 0.0
         self._lock = threading.Lock()
 
     @contextmanager
-    def watching(self, kind: Any) -> Iterator[None]:
-        """`kind`: a class of chunks."""
-        original = kind.train_epoch
+    def watching(self, kind: Any, phase: str, wanted: Callable[[Any], bool]) -> Iterator[None]:
+        """`kind`: a class of chunks; `phase`: its method of one argument, timed where that is
+        wanted."""
+        original = getattr(kind, phase)
 
-        def timed(chunk: Any, epoch: int) -> Iterator[None]:
+        def timed(chunk: Any, argument: Any) -> Iterator[None]:
             start = time.perf_counter()
-            yield from original(chunk, epoch)
-            with self._lock:
-                spent = time.perf_counter() - start
-                self.spent_s[epoch] = self.spent_s.get(epoch, 0.0) + spent
+            yield from original(chunk, argument)
+            if wanted(argument):
+                with self._lock:
+                    self.spent_s += time.perf_counter() - start
 
-        kind.train_epoch = timed
+        setattr(kind, phase, timed)
         try:
             yield
         finally:
-            kind.train_epoch = original
+            setattr(kind, phase, original)
 
 
 def engine_times(
@@ -77,13 +78,12 @@ def engine_times(
 ) -> StepTimes:
     """A training of K members, from the end of epoch 1 on: what comes before fills the caches.
     The time in steps is that of all lanes divided by their number: they run side by side."""
-    clock, lanes = StepClock(), min(K, threads)
+    clock, lanes = PhaseClock(), min(K, threads)
     kind = NativeChunk if isinstance(back_end, NativeKernel) else StackedChunk
-    with clock.watching(kind):
+    with clock.watching(kind, "train_epoch", lambda epoch: epoch > 1):
         whole = engine_step_us(K, hidden, epochs=epochs, threads=threads, back_end=back_end)
     network_steps = (epochs - 1) * job_spec(0, hidden, 1).steps_per_epoch * K
-    in_steps = sum(spent for epoch, spent in clock.spent_s.items() if epoch > 1)
-    return StepTimes(steps=in_steps / lanes / network_steps * 1e6, epochs=whole)
+    return StepTimes(steps=clock.spent_s / lanes / network_steps * 1e6, epochs=whole)
 
 
 def engine_step_us(

@@ -149,7 +149,7 @@ class NativeChunk(Chunk):
             yield from self.train_epoch(epoch)
             rates = [member.spec.optimizer.learning_rate for member in self.members]
         for name in self._parts:
-            yield from self._evaluate(name)
+            yield from self.evaluate(name)
         yield judge(
             self._findings(),
             self._measures,
@@ -207,7 +207,7 @@ class NativeChunk(Chunk):
         self._measures.fold(self.state.step, step_log)
         self.state.step += log.shape[1]
 
-    def _evaluate(self, name: str) -> Iterator[None]:
+    def evaluate(self, name: str) -> Iterator[None]:
         part = self._parts[name]
         self._sums[name].fill(0.0)
         if name == "train":

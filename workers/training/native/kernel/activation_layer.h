@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "activations.h"
 #include "vector.h"
@@ -25,6 +26,10 @@ constexpr double FLAT = 1e-3;  // |φ'| below this counts towards saturation
 template <class T>
 struct UnitSums {
     T *passing, *flat, *zero, *activity;
+
+    void next_unit() {
+        for (T** sum : {&passing, &flat, &zero, &activity}) *sum += Vector<T>::SIZE;
+    }
 };
 
 template <class T>
@@ -37,9 +42,10 @@ class ActivationLayer {
     // The same where some z may be 0: there φ' is the convention.
     virtual void chain(const T* parameters, T convention, const T* z, const T* h, T* g,
                        int count) const = 0;
-    // Adds one unit's `real` examples, of PANEL, to its lanes, of which there are Vector<T>::SIZE.
-    virtual void tally(const T* parameters, const Kinks<T>& kinks, const T* z, const T* h,
-                       int real, const UnitSums<T>& sums) const = 0;
+    // Adds the `real` examples of each unit, of a panel of PANEL, to the unit's lanes. `hits`: how
+    // many of them are at a kink.
+    virtual void tally(const T* parameters, const Kinks<T>& kinks, int64_t hits, const T* z,
+                       const T* h, int units, int real, UnitSums<T> sums) const = 0;
 };
 
 template <class T, class A>
@@ -67,11 +73,40 @@ class LayerOf final : public ActivationLayer<T> {
         }
     }
 
-    void tally(const T* parameters, const Kinks<T>& kinks, const T* z, const T* h, int real,
-               const UnitSums<T>& sums) const override {
+    void tally(const T* parameters, const Kinks<T>& kinks, int64_t hits, const T* z, const T* h,
+               int units, int real, UnitSums<T> sums) const override {
         const A phi(parameters);
-        const T at_zero = kinks.convention;
-        const bool chooses = kinks.has_convention;
+        const bool chooses = kinks.has_convention && hits;
+        for (int u = 0; u < units; u++, z += PANEL, h += PANEL, sums.next_unit()) {
+            if (std::is_same_v<A, Relu<T>> && !chooses && real == PANEL)
+                count_positive(h, sums);
+            else
+                count_slopes(phi, chooses, kinks.convention, z, h, real, sums);
+        }
+    }
+
+  private:
+    typedef typename Vector<T>::type V;
+    static constexpr int LANES = Vector<T>::SIZE;
+
+    // relu passes the gradient, with slope 1, exactly where h > 0.
+    static void count_positive(const T* h, const UnitSums<T>& sums) {
+        decltype(V{} == V{}) positive{};  // a comparison that holds is -1
+        V activity{};
+        for (int r = 0; r < PANEL; r += LANES) {
+            const V value = *(const V*)(h + r);
+            positive -= value > 0;
+            activity += value;
+        }
+        const V counted = __builtin_convertvector(positive, V), rest = T(PANEL / LANES) - counted;
+        *(V*)sums.passing += counted;
+        *(V*)sums.flat += rest;
+        *(V*)sums.zero += rest;
+        *(V*)sums.activity += activity;
+    }
+
+    static void count_slopes(const A& phi, bool chooses, T at_zero, const T* z, const T* h,
+                             int real, const UnitSums<T>& sums) {
         T slope[PANEL];
 #pragma omp simd
         for (int r = 0; r < PANEL; r++) {
@@ -81,11 +116,8 @@ class LayerOf final : public ActivationLayer<T> {
         count(slope, h, real, sums);
     }
 
-  private:
     static void count(const T* slope, const T* h, int real, const UnitSums<T>& sums) {
-        typedef typename Vector<T>::type V;
-        constexpr int LANES = Vector<T>::SIZE;
-        decltype(V{} == V{}) passing{}, flat{}, zero{};  // a comparison that holds is -1
+        decltype(V{} == V{}) passing{}, flat{}, zero{};
         V activity{};
         int r = 0;
         for (; r + LANES <= real; r += LANES) {
@@ -150,15 +182,17 @@ inline int64_t count_kinks(const Kinks<T>& kinks, const T* z, const T* g, int un
                            int real) {
     if (!kinks.count || !MEASURES_STEPS) return 0;
     const T first = kinks.points[0], second = kinks.points[kinks.count - 1];
+    // One run where no example is padding; and a kink that is met is rare.
+    const int rows = real == stride ? 1 : units, length = real == stride ? units * stride : real;
     int64_t total = 0;
-    for (int u = 0; u < units; u++) {
-        const T* row = z + u * stride;
+    for (int u = 0; u < rows; u++) {
+        const T *row = z + u * stride, *slope = g ? g + u * stride : nullptr;
         int32_t hits = 0;
 #pragma omp simd reduction(+ : hits)
-        for (int r = 0; r < real; r++) hits += row[r] == first || row[r] == second;
-        if (hits && g)
-            for (int r = 0; r < real; r++)
-                hits -= (row[r] == first || row[r] == second) && g[u * stride + r] == 0;
+        for (int r = 0; r < length; r++) hits += row[r] == first || row[r] == second;
+        if (hits && slope)
+            for (int r = 0; r < length; r++)
+                hits -= (row[r] == first || row[r] == second) && slope[r] == 0;
         total += hits;
     }
     return total;

@@ -57,14 +57,12 @@ class Evaluator {
 
     void tally(const Member& member, Own<T>& own, int real) {
         for (int i = 0; i + 1 < net_.layers; i++) {
-            const T* parameters = net_.parameters(member, own, i);
+            const HiddenLayer<T>& layer = net_.hidden[i];
             const int64_t block = int64_t(net_.padded[i + 1]) * LANES;
-            for (int u = 0; u < net_.widths[i + 1]; u++) {
-                T* at = lanes_[i].get() + u * LANES;
-                const UnitSums<T> sums = {at, at + block, at + 2 * block, at + 3 * block};
-                net_.phi.tally(parameters, own.kinks, net_.hidden[i].z.get() + u * PANEL,
-                               net_.hidden[i].h.get() + u * PANEL, real, sums);
-            }
+            T* at = lanes_[i].get();
+            const UnitSums<T> sums = {at, at + block, at + 2 * block, at + 3 * block};
+            net_.phi.tally(net_.parameters(member, own, i), own.kinks, layer.hits, layer.z.get(),
+                           layer.h.get(), net_.widths[i + 1], real, sums);
         }
     }
 

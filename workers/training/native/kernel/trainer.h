@@ -91,25 +91,32 @@ class Trainer {
         for (int i = net_.layers - 1; i >= 0; i--) {
             T* g = upstream_[i].get();
             clear(g, net_.widths[i + 1], net_.padded[i + 1], stride);
-            add_biases(i, g, stride, real);
             if (i > 0) {
                 product<T>(round_up(net_.widths[i], 4), stride, net_.widths[i + 1],
                            {net_.weights(member, i), net_.padded[i + 1], 1}, g,
                            upstream_[i - 1].get(), stride, nullptr);
             }
             turn(i, g, stride);
+            add_biases(i, real);
             weight_gradient(member, i, stride, real, pass);
             if (i > 0) through_hidden(member, own, i - 1, stride, real);
         }
     }
 
-    void add_biases(int i, const T* g, int stride, int real) {
-        for (int u = 0; u < net_.widths[i + 1]; u++) {
-            const T* row = g + u * stride;
-            T total = 0;
-#pragma omp simd reduction(+ : total)
-            for (int r = 0; r < real; r++) total += row[r];
-            values_[i * program_.values + u] += total;
+    // ∂b = Σ g over the examples, from the turned g.
+    void add_biases(int i, int real) {
+        typedef typename Vector<T>::type V;
+        constexpr int N = Vector<T>::SIZE;
+        for (int u = 0; u < net_.padded[i + 1]; u += N) {
+            const T* g = turned_.get() + int64_t(u / PANEL) * PANEL * PANEL + u % PANEL;
+            V even{}, odd{};
+            int r = 0;
+            for (; r + 2 <= real; r += 2) {
+                even += *(const V*)(g + r * PANEL);
+                odd += *(const V*)(g + (r + 1) * PANEL);
+            }
+            if (r < real) even += *(const V*)(g + r * PANEL);
+            *(V*)(values_.get() + i * program_.values + u) += even + odd;
         }
     }
 
