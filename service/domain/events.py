@@ -39,6 +39,8 @@ class StartedEvent(DomainModel):
     members: list[str]
     environment: JsonObject
     """Versions, device, threads, kernel: what the numbers depend on besides the spec."""
+    resumed: dict[str, int] = Field(default_factory=dict)
+    """Members that go on from a checkpoint: the epoch after which it was saved."""
 
 
 class EpochEvent(DomainModel):

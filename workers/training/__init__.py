@@ -7,6 +7,15 @@ HTTP, SQL, Celery or environment. Runs alone: `python -m workers.training spec.j
 from workers.training.cohort import Cohort, Member
 from workers.training.control import Control
 from workers.training.device import DeviceUnavailable, select_device
-from workers.training.engine import train
+from workers.training.engine import Keeping, Store, train
 
-__all__ = ["Cohort", "Control", "DeviceUnavailable", "Member", "select_device", "train"]
+__all__ = [
+    "Cohort",
+    "Control",
+    "DeviceUnavailable",
+    "Keeping",
+    "Member",
+    "Store",
+    "select_device",
+    "train",
+]

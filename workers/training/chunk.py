@@ -35,6 +35,8 @@ class Chunk(ABC):
 
     def __init__(self, members: Sequence[Member], setting: Setting, state: State) -> None:
         self.members, self.setting, self.state = list(members), setting, state
+        self.epoch = -1
+        """The last one that was trained and evaluated; -1 before epoch 0."""
         self.tau: Array = np.array([member.spec.probes.dormant_tau for member in members])
         """[K]"""
 

@@ -18,6 +18,7 @@ class Control:
 
     def __init__(self) -> None:
         self.pending = False
+        self.is_draining = False
         self._lock = threading.Lock()
         self._members: set[str] = set()
         self._everything = False
@@ -33,6 +34,10 @@ class Control:
         with self._lock:
             self._everything = True
             self.pending = True
+
+    def drain(self) -> None:
+        """Finish the epoch at hand, save a checkpoint of every member, and stop."""
+        self.is_draining = True
 
     def take(self) -> StopRequest:
         """The wishes since the last call; they are then forgotten."""

@@ -2,7 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 
@@ -10,16 +12,39 @@ from service.domain.errors import InvalidData
 from service.domain.events import EndEvent, FailedEvent, StartedEvent, StoppedEvent, TrainingEvent
 from service.domain.states import Outcome, Reason
 from workers.training.back_ends import choose_back_end
+from workers.training.checkpoint import Checkpoint, UnusableCheckpoint, restore
 from workers.training.chunk import BackEnd, Chunk, Setting
 from workers.training.cohort import Cohort, Member
 from workers.training.control import Control
 from workers.training.data import load
-from workers.training.environment import environment
-from workers.training.lanes import Lane, TrainedEpoch, inline, side_by_side
+from workers.training.environment import environment, stamp
+from workers.training.lanes import Lane, Result, SavedEpoch, TrainedEpoch, inline, side_by_side
 from workers.training.record import epoch_events
 from workers.training.shapes import Shapes
-from workers.training.state import initial_state
+from workers.training.state import State, initial_state
 from workers.training.tensors import Batches, PartTensors
+
+
+class Store(Protocol):
+    """Who keeps what is more than an event."""
+
+    def checkpoint(self, member: str, epoch: int, payload: bytes) -> None:
+        """All that the member needs to go on after `epoch`, whose event was told before."""
+
+    def weights(self, member: str, payload: bytes) -> None:
+        """The weights that the member ends with, as safetensors; its end is told next."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keeping:
+    """What is kept of a training, and what it goes on from."""
+
+    store: Store | None = None
+    every_s: float = math.inf
+    """Least time between two checkpoints. Without any influence on the numbers."""
+    checkpoints: Mapping[str, bytes] | None = None
+    """By member. One that is of another engine or code version is left aside: going on from it
+    would give other numbers than starting again."""
 
 
 def train(
@@ -28,29 +53,34 @@ def train(
     device: torch.device,
     control: Control | None = None,
     threads: int = 1,
+    keeping: Keeping | None = None,
     back_end: BackEnd | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[TrainingEvent]:
     """Trains all members, chunk by chunk and epoch by epoch. A StartedEvent, then per member an
-    EpochEvent for each epoch from 0 and an EndEvent; a StoppedEvent where `control` asked for it,
-    and a FailedEvent where the data cannot be used.
+    EpochEvent for each epoch from 0 (or after its checkpoint's) and an EndEvent; a StoppedEvent
+    where `control` asked for it, and a FailedEvent where the data cannot be used.
 
     On a CPU up to `threads` chunks train side by side, and torch's own threads are left as the
     caller set them: one is best. Neither has any influence on the numbers.
 
     `back_end` is for tests and benchmarks. Left out, it follows from spec, device and installation.
     """
-    back_end = back_end or choose_back_end(cohort.spec, device)
+    back_end, keeping = back_end or choose_back_end(cohort.spec, device), keeping or Keeping()
     try:
         setting = _set_up(cohort, device)
     except InvalidData as error:
         yield FailedEvent(member=None, reason=Reason.INVALID_DATA, detail=str(error))
         return
+    about = environment(setting.shapes, device, threads, back_end.name)
+    training = _Training(cohort, setting, back_end, control or Control(), clock)
+    training.keep(keeping, stamp(about))
     yield StartedEvent(
         members=[member.id for member in cohort.members],
-        environment=environment(setting.shapes, device, threads, back_end.name),
+        environment=about,
+        resumed=training.resumed,
     )
-    yield from _Training(cohort, setting, back_end, control or Control(), clock).run(threads)
+    yield from training.run(threads)
 
 
 def _set_up(cohort: Cohort, device: torch.device) -> Setting:
@@ -66,7 +96,8 @@ def _set_up(cohort: Cohort, device: torch.device) -> Setting:
 
 
 class _Training:
-    """Who of a cohort is still training, and what its lanes have measured."""
+    """Who of a cohort is still training, and what its lanes have measured. Lanes see it as their
+    `Company`."""
 
     def __init__(
         self,
@@ -77,46 +108,86 @@ class _Training:
         clock: Callable[[], float],
     ) -> None:
         self._setting, self._back_end, self._control = setting, back_end, control
-        self._epochs = cohort.spec.epochs
         self._members = cohort.members
         self._active = {member.id for member in cohort.members}
-        self._clock = clock
+        self._checkpoints: dict[str, Checkpoint] = {}
+        self._store: Store | None = None
+        self.epochs, self.clock = cohort.spec.epochs, clock
+        self.save_every_s, self.stamp = math.inf, ""
+
+    def keep(self, keeping: Keeping, stamp: str) -> None:
+        """Takes up what is kept of the members, and where more of it goes."""
+        self._store, self.save_every_s, self.stamp = keeping.store, keeping.every_s, stamp
+        for member, payload in (keeping.checkpoints or {}).items():
+            checkpoint = _read(payload)
+            if checkpoint is not None and checkpoint.stamp == stamp:
+                self._checkpoints[member] = checkpoint
+
+    @property
+    def resumed(self) -> dict[str, int]:
+        return {member: one.epoch for member, one in self._checkpoints.items()}
+
+    @property
+    def is_saving(self) -> bool:
+        return self._store is not None
+
+    @property
+    def is_draining(self) -> bool:
+        return self._control.is_draining
+
+    def is_active(self, member: str) -> bool:
+        return member in self._active
 
     def run(self, threads: int) -> Iterator[TrainingEvent]:
-        lanes = [
-            Lane(
-                chunks,
-                epochs=self._epochs,
-                is_active=self._active.__contains__,
-                clock=self._clock,
-            )
-            for chunks in self._divide(threads)
-        ]
-        for trained in self._work(lanes):
+        lanes = [Lane(chunks, self) for chunks in self._divide(threads)]
+        for result in self._work(lanes):
             if self._control.pending:
                 yield from self._stop_members()
-            if trained is not None:
-                yield from self._report(trained)
+            if isinstance(result, TrainedEpoch):
+                yield from self._report(result)
+            elif isinstance(result, SavedEpoch):
+                self._save(result)
+        if self._active:  # drained
+            self._active.clear()
+            yield StoppedEvent(member=None)
 
-    def _work(self, lanes: list[Lane]) -> Iterator[TrainedEpoch | None]:
+    def _work(self, lanes: list[Lane]) -> Iterator[Result | None]:
         if len(lanes) == 1:
             return inline(lanes[0], lambda: self._control.pending)
         return side_by_side(lanes)
 
     @torch.inference_mode()
     def _divide(self, threads: int) -> list[list[Chunk]]:
-        """The chunks of each lane: as equal as can be, and no larger than a stack is fast for."""
+        """The chunks of each lane: as equal as can be, and no larger than is fast. Members that
+        are at different epochs are in different chunks."""
         setting, count = self._setting, len(self._members)
         lanes = min(threads, count) if setting.device.type == "cpu" else 1
-        fast = self._back_end.chunk_size(setting)
-        chunks = min(count, -(-count // (fast * lanes)) * lanes)
         makers = [self._back_end.lane(setting) for _ in range(lanes)]
+        fast = self._back_end.chunk_size(setting)
         divided: list[list[Chunk]] = [[] for _ in range(lanes)]
-        for i in range(chunks):
-            part = self._members[i * count // chunks : (i + 1) * count // chunks]
-            state = initial_state(part, setting.shapes, setting.device)
-            divided[i % lanes].append(makers[i % lanes](part, state))
-        return divided
+        chunks = 0
+        for epoch, members in self._by_epoch().items():
+            for part in _parts(members, lanes, fast):
+                lane = chunks % lanes
+                chunk = makers[lane](part, self._state(part))
+                chunk.epoch = epoch
+                divided[lane].append(chunk)
+                chunks += 1
+        return [lane for lane in divided if lane]
+
+    def _by_epoch(self) -> dict[int, list[Member]]:
+        groups: dict[int, list[Member]] = {}
+        for member in self._members:
+            groups.setdefault(self.resumed.get(member.id, -1), []).append(member)
+        return groups
+
+    def _state(self, members: Sequence[Member]) -> State:
+        """At initialisation, or as it was saved."""
+        state = initial_state(members, self._setting.shapes, self._setting.device)
+        saved = [self._checkpoints[m.id] for m in members if m.id in self._checkpoints]
+        if saved:
+            restore(state, saved)
+        return state
 
     def _report(self, trained: TrainedEpoch) -> Iterator[TrainingEvent]:
         events = epoch_events(
@@ -132,9 +203,16 @@ class _Training:
                 continue
             yield event
             end = _end(member, step)
-            if end.outcome is Outcome.DIVERGED or trained.epoch == self._epochs:
+            if end.outcome is Outcome.DIVERGED or trained.epoch == self.epochs:
                 self._active.discard(member.id)
+                if self._store is not None:
+                    self._store.weights(member.id, trained.weights[member.id])
                 yield end
+
+    def _save(self, saved: SavedEpoch) -> None:
+        for member, payload in saved.payloads.items():
+            if self._store is not None and member in self._active:
+                self._store.checkpoint(member, saved.epoch, payload)
 
     def _stop_members(self) -> Iterator[TrainingEvent]:
         request = self._control.take()
@@ -144,6 +222,21 @@ class _Training:
         for member in sorted(request.members & self._active):
             self._active.discard(member)
             yield StoppedEvent(member=member)
+
+
+def _parts(members: Sequence[Member], lanes: int, fast: int) -> Iterator[Sequence[Member]]:
+    """At most `fast` members each, and as many parts as keep all lanes busy."""
+    count = len(members)
+    chunks = min(count, -(-count // (fast * lanes)) * lanes)
+    for i in range(chunks):
+        yield members[i * count // chunks : (i + 1) * count // chunks]
+
+
+def _read(payload: bytes) -> Checkpoint | None:
+    try:
+        return Checkpoint.from_bytes(payload)
+    except UnusableCheckpoint:
+        return None
 
 
 def _end(member: Member, diverged_at: float) -> EndEvent:

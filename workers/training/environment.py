@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import importlib.metadata
+import json
 import platform
 from pathlib import Path
 
@@ -34,6 +35,13 @@ def environment(shapes: Shapes, device: torch.device, threads: int, engine: str)
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "blas": "mkl" if "MKL" in torch.__config__.show() else "other",
     }
+
+
+def stamp(environment: JsonObject) -> str:
+    """What two trainings must share for one to go on where the other stopped: everything that may
+    decide a number, and so not the threads."""
+    about = {name: value for name, value in environment.items() if name != "threads"}
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 
 def _processor() -> str:

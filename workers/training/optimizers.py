@@ -60,11 +60,7 @@ class OptimizerKernel:
     def remember(self, state: State) -> None:
         """Adds what this optimizer keeps between steps, at its start: zeros."""
         for name in self.moment_names:
-            if name not in state.moments:
-                state.moments[name] = [
-                    torch.zeros_like(parameter, dtype=self.shapes.work)
-                    for parameter in state.parameters
-                ]
+            state.add_moment(name, self.shapes.work)
 
     def plan(self, first_step: int, steps: int) -> Plan:
         """For each of `steps` steps, counted from 1."""

@@ -33,6 +33,19 @@ class State:
     def parameters(self) -> list[Tensor]:
         return [*self.weights, self.values]
 
+    def named(self) -> dict[str, Tensor]:
+        """Every tensor by a name of its own, [K, …] each."""
+        named = {f"weight.{i}": weight for i, weight in enumerate(self.weights)}
+        named["values"] = self.values
+        for name, moments in self.moments.items():
+            named |= {f"moment.{name}.{i}": moment for i, moment in enumerate(moments)}
+        return named
+
+    def add_moment(self, name: str, dtype: torch.dtype) -> None:
+        """What an optimizer keeps between steps, at its start: zeros. Nothing where it is there."""
+        if name not in self.moments:
+            self.moments[name] = [torch.zeros_like(p, dtype=dtype) for p in self.parameters]
+
     def view(self, first: int, end: int) -> "State":
         """Some consecutive members, in the same memory."""
         return State(
