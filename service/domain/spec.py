@@ -181,7 +181,7 @@ class JobSpec(SpecModel):
         return (
             self.dataset.feature_count,
             *self.network.hidden_widths,
-            self.dataset.output_count,
+            self.loss.output_count(self.dataset.output_count),
         )
 
     @property

@@ -55,6 +55,17 @@ def test_the_absolute_error_has_a_convention(catalog: dict[str, Any]) -> None:
     assert _named(catalog["losses"], "mse")["kinks"] == []
 
 
+def test_the_other_kinked_losses_have_theirs(catalog: dict[str, Any]) -> None:
+    quantile, hinge = (_named(catalog["losses"], name) for name in ("quantile", "hinge"))
+    assert quantile["subdifferential"] == [-0.5, 0.5]
+    assert quantile["framework_conventions"] == {"pytorch": "0.5 - q"}
+    assert (hinge["subdifferential"], hinge["tasks"]) == ([0, 1], ["classification"])
+    assert hinge["implementation"] == "torch.nn.MultiMarginLoss"
+    assert quantile["accepts_derivative_at_zero"]
+    assert hinge["accepts_derivative_at_zero"]
+    assert not _named(catalog["losses"], "huber")["accepts_derivative_at_zero"]
+
+
 def test_a_dataset_states_its_shape(catalog: dict[str, Any]) -> None:
     digits = _named(catalog["datasets"], "digits")
     shape = [digits[fact] for fact in ("examples", "features", "outputs", "task")]

@@ -13,6 +13,7 @@ Legend: N examples of the training part, B of a batch, U units of a hidden layer
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -112,16 +113,64 @@ def apply_activation(spec: Any, z: Tensor, slope: Tensor | None) -> Tensor:
     return h + (learned - learned.detach())
 
 
+def kinked(term: Function, x: Tensor, convention: float) -> Tensor:
+    values: Tensor = WithConvention.apply(x, term, convention)  # type: ignore[no-untyped-call]
+    return values
+
+
+def _pinball(q: float, residual: Tensor) -> Tensor:
+    return torch.maximum(-q * residual, (1 - q) * residual)
+
+
+def _against_the_rest(out: Tensor, labels: Tensor) -> Tensor:
+    """1 for the label's output, else 0; a single output is that of class 1."""
+    if out.shape[1] == 1:
+        return labels[:, None].to(out.dtype)
+    return functional.one_hot(labels, out.shape[1]).to(out.dtype)
+
+
+def _slack(spec: Any, out: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Margin minus the label's output plus each, rounded in the engine's order; and which of
+    them count: not the label's own."""
+    slack = out - out.gather(1, target[:, None]) + spec.margin
+    return slack, functional.one_hot(target, out.shape[1]) == 0
+
+
+def _hinge(spec: Any, out: Tensor, target: Tensor) -> Tensor:
+    slack, is_other = _slack(spec, out, target)
+    hinges = kinked(functional.relu, slack, spec.convention)
+    return torch.where(is_other, hinges, 0.0).sum(1).mean() / out.shape[1]
+
+
+LOSSES: dict[str, Callable[[Any, Tensor, Tensor], Tensor]] = {
+    "mse": lambda spec, out, target: functional.mse_loss(out, target),
+    "mae": lambda spec, out, target: kinked(torch.abs, out - target, spec.convention).mean(),
+    "huber": lambda spec, out, target: functional.huber_loss(out, target, delta=spec.delta),
+    "smooth_l1": lambda spec, out, target: functional.smooth_l1_loss(out, target, beta=spec.beta),
+    "quantile": lambda spec, out, target: kinked(
+        partial(_pinball, spec.q), out - target, spec.convention
+    ).mean(),
+    "cross_entropy": lambda spec, out, target: functional.cross_entropy(out, target),
+    "bce": lambda spec, out, target: functional.binary_cross_entropy_with_logits(
+        out, _against_the_rest(out, target)
+    ),
+    "hinge": _hinge,
+}
+
+
 def loss_of(spec: Any, out: Tensor, target: Tensor) -> Tensor:
     """The mean over examples and outputs."""
-    if spec.name == "cross_entropy":
-        return functional.cross_entropy(out, target)
-    if spec.name == "mse":
-        return functional.mse_loss(out, target)
-    distances: Tensor = WithConvention.apply(  # type: ignore[no-untyped-call]
-        out - target, torch.abs, spec.convention
-    )
-    return distances.mean()
+    return LOSSES[spec.name](spec, out, target)
+
+
+def loss_kink_hits(spec: Any, out: Tensor, target: Tensor) -> int:
+    """How often the loss of a batch was exactly at its kink."""
+    if spec.name in ("mae", "quantile"):
+        return int((out == target).sum())
+    if spec.name == "hinge":
+        slack, is_other = _slack(spec, out, target)
+        return int(((slack == 0) & is_other).sum())
+    return 0
 
 
 @dataclass(kw_only=True)
@@ -276,8 +325,7 @@ class PlainTraining:
             for kink in self.spec.activation.kinks:
                 steps.kink_hits[i] += int((z == kink).sum())
                 steps.kink_effective[i] += int(((z == kink) & (upstream != 0)).sum())
-        if self.spec.loss.name == "mae":
-            steps.loss_kink_hits += int((done.out == target).sum())
+        steps.loss_kink_hits += loss_kink_hits(self.spec.loss, done.out.detach(), target)
 
     def _gradient_norms(self, steps: Steps) -> float:
         for i in range(self.layers):
@@ -336,7 +384,8 @@ class PlainTraining:
             return None, None
         loss = loss_of(self.spec.loss, out, target).item()
         if self.spec.dataset.task == "classification":
-            hits = (out.argmax(1) == target).double().mean().item()
+            answer = out.argmax(1) if out.shape[1] > 1 else (out[:, 0] > 0).long()
+            hits = (answer == target).double().mean().item()
             return loss, math.nan if math.isnan(loss) else hits
         spread = ((target.double() - target.double().mean(0)) ** 2).sum().item()
         rest = ((out.double() - target.double()) ** 2).sum().item()

@@ -95,6 +95,30 @@ def test_every_precision_and_loss_is_exact(precision: str, loss: str) -> None:
     assert_exact(members(**task, precision=precision))
 
 
+@pytest.mark.parametrize(
+    ("task", "loss", "parameter"),
+    [
+        (TARGETS, "huber", "delta"),
+        (TARGETS, "smooth_l1", "beta"),
+        (TARGETS, "quantile", "q"),
+        (CLASSES, "hinge", "margin"),
+        (CLASSES, "bce", None),
+        ({"dataset": {"name": "two_moons", "size": 60}}, "bce", None),
+    ],
+    ids=["huber", "smooth_l1", "quantile", "hinge", "bce", "bce of two"],
+)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_losses_with_other_parameters_in_the_same_stack_are_exact(
+    task: dict[str, Any], loss: str, parameter: str | None, precision: str
+) -> None:
+    specs = members(**task | {"loss": {"name": loss}}, precision=precision)
+    for i, spec in enumerate(specs):
+        if parameter is not None:
+            own = spec.loss.model_copy(update={parameter: (i + 1) / (len(specs) + 1)})
+            specs[i] = spec.model_copy(update={"loss": own})
+    assert_exact(specs)
+
+
 @pytest.mark.parametrize("precision", ["float64", "float32", "bfloat16", "float16"])
 @pytest.mark.parametrize(
     "optimizer",
