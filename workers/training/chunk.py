@@ -38,6 +38,10 @@ class Chunk(ABC):
         self.tau: Array = np.array([member.spec.probes.dormant_tau for member in members])
         """[K]"""
 
+    def last_rates(self) -> list[float]:
+        """[K]: learning rates of the step just taken."""
+        return [member.spec.learning_rates(self.state.step, 1)[0] for member in self.members]
+
     @abstractmethod
     def keep(self, rows: Sequence[int]) -> Self:
         """A smaller chunk that goes on with some of the members."""

@@ -16,6 +16,7 @@ from workers.training.control import Control
 from workers.training.data import load
 from workers.training.environment import environment
 from workers.training.lanes import Lane, TrainedEpoch, inline, side_by_side
+from workers.training.optimizers import needs
 from workers.training.record import epoch_events
 from workers.training.shapes import Shapes
 from workers.training.state import initial_state
@@ -105,15 +106,17 @@ class _Training:
 
     @torch.inference_mode()
     def _divide(self, threads: int) -> list[list[Chunk]]:
-        """The chunks of each lane: as equal as can be, and no larger than a stack is fast for."""
+        """The chunks of each lane: as equal as can be, and no larger than a stack is fast for.
+        Members whose steps take the same stand together."""
         setting, count = self._setting, len(self._members)
+        members = sorted(self._members, key=lambda member: needs(member.spec.optimizer))
         lanes = min(threads, count) if setting.device.type == "cpu" else 1
         fast = self._back_end.chunk_size(setting)
         chunks = min(count, -(-count // (fast * lanes)) * lanes)
         makers = [self._back_end.lane(setting) for _ in range(lanes)]
         divided: list[list[Chunk]] = [[] for _ in range(lanes)]
         for i in range(chunks):
-            part = self._members[i * count // chunks : (i + 1) * count // chunks]
+            part = members[i * count // chunks : (i + 1) * count // chunks]
             state = initial_state(part, setting.shapes, setting.device)
             divided[i % lanes].append(makers[i % lanes](part, state))
         return divided

@@ -71,7 +71,6 @@ class StackedChunk(Chunk):
         self._ranks = RankSamples(
             len(members), setting.train.count, shapes.padded_widths[1:-1], setting.device
         )
-        self._rates = [member.spec.optimizer.learning_rate for member in members]
 
     def keep(self, rows: Sequence[int]) -> "StackedChunk":
         members = [self.members[row] for row in rows]
@@ -93,7 +92,7 @@ class StackedChunk(Chunk):
             stepper.measures,
             step=self.state.step,
             tau=self.tau,
-            learning_rates=self._rates if epoch else None,
+            learning_rates=self.last_rates() if epoch else None,
         )
 
     def train_epoch(self, epoch: int) -> Iterator[None]:

@@ -101,7 +101,7 @@ def test_what_is_not_json_is_refused(still: httpx.Client, content: bytes, hint: 
         ),
         (_spec(network={"init": {"name": "he"}}), "/network/init/name", "'kaiming_normal'"),
         (
-            _spec(optimizer={"learning_rate": 1, "schedule": {"name": "step"}}),
+            _spec(optimizer={"learning_rate": 1, "schedule": {"name": "cyclic"}}),
             "/optimizer/schedule/name",
             "constant",
         ),

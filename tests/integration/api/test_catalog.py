@@ -45,7 +45,15 @@ def test_a_parameter_states_default_and_bounds(catalog: dict[str, Any]) -> None:
     slope = _named(catalog["activations"], "leaky_relu")["parameters"]["negative_slope"]
     assert (slope["default"], slope["minimum"], slope["maximum"]) == (0.01, -10, 10)
     schedule = _named(catalog["optimizers"], "adam")["parameters"]["schedule"]
-    assert schedule["properties"]["name"]["const"] == "constant"
+    names = [option["properties"]["name"]["const"] for option in schedule["oneOf"]]
+    assert names == ["constant", "step", "cosine", "warmup"]
+
+
+def test_a_schedule_states_what_it_takes(catalog: dict[str, Any]) -> None:
+    step = _named(catalog["schedules"], "step")
+    assert step["parameters"].keys() == {"every", "gamma"}
+    assert step["parameters"]["gamma"]["default"] == 0.1
+    assert _named(catalog["schedules"], "constant")["parameters"] == {}
 
 
 def test_the_absolute_error_has_a_convention(catalog: dict[str, Any]) -> None:
@@ -85,8 +93,10 @@ def test_everything_named_is_accepted(catalog: dict[str, Any]) -> None:
     for network in catalog["networks"]:
         JobSpec.model_validate(SMALL | {"network": {"kind": network["name"]}})
     for optimizer in catalog["optimizers"]:
-        given = {"name": optimizer["name"], "learning_rate": 1}
-        JobSpec.model_validate(SMALL | {"optimizer": given})
+        for schedule in catalog["schedules"]:
+            given = {"name": optimizer["name"], "learning_rate": 1}
+            given["schedule"] = {"name": schedule["name"]}
+            JobSpec.model_validate(SMALL | {"optimizer": given})
 
 
 def test_quantities_are_the_columns_with_their_meaning(catalog: dict[str, Any]) -> None:

@@ -22,7 +22,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from service.domain.metrics import EpochMetrics, LayerMetrics
-from service.domain.spec import JobSpec, Sgd
+from service.domain.spec import JobSpec
+from tests.unit.engine.torch_optimizers import TorchSchedule, torch_optimizer
 from workers.training.data import Part, load
 from workers.training.initialisation import initial_weight
 from workers.training.randomness import stream
@@ -257,26 +258,9 @@ class PlainTraining:
         self.layers = len(spec.layer_widths) - 2
         self.step = 0
         self.diverged_at: int | None = None
-        optimizer = spec.optimizer
-        self.optimizer: torch.optim.Optimizer = (
-            torch.optim.SGD(
-                self.network.parameters,
-                lr=optimizer.learning_rate,
-                momentum=optimizer.momentum,
-                nesterov=optimizer.nesterov,
-                weight_decay=optimizer.weight_decay,
-                foreach=False,
-            )
-            if isinstance(optimizer, Sgd)
-            else torch.optim.Adam(
-                self.network.parameters,
-                lr=optimizer.learning_rate,
-                betas=(optimizer.beta1, optimizer.beta2),
-                eps=optimizer.eps,
-                weight_decay=optimizer.weight_decay,
-                foreach=False,
-            )
-        )
+        self.optimizer = torch_optimizer(spec, self.network.parameters)
+        self.schedule = TorchSchedule(spec, self.optimizer)
+        self.rate: float | None = None
 
     def run(self) -> PlainRun:
         epochs: list[PlainEpoch] = []
@@ -312,7 +296,9 @@ class PlainTraining:
         bound = self.spec.optimizer.clip_grad_norm
         if bound is not None:
             torch.nn.utils.clip_grad_norm_(self.network.parameters, bound, foreach=False)
+        self.rate = float(self.optimizer.param_groups[0]["lr"])
         self.optimizer.step()
+        self.schedule.step()
         for i, old in enumerate(before):
             new = self.network.layer(i)
             moved = norm([b - a for a, b in zip(old, new, strict=True)])
@@ -358,7 +344,7 @@ class PlainTraining:
                 train_metric=train_metric,
                 validation_loss=validation_loss,
                 validation_metric=validation_metric,
-                learning_rate=self.spec.optimizer.learning_rate if was_trained else None,
+                learning_rate=self.rate,
                 grad_norm_mean=_mean(steps.grad_norms),
                 grad_norm_max=_max(steps.grad_norms),
                 grad_norm_last=_last(steps.grad_norms),

@@ -103,8 +103,31 @@ def test_a_linear_network_agrees(task: dict[str, Any]) -> None:
         ({"name": "adam"}, (0.0,)),
         ({"name": "adam", "beta1": 0.5, "beta2": 0.9, "eps": 1e-4}, (0.0,)),
         ({"name": "adam", "clip_grad_norm": 0.3}, (0.0,)),
+        ({"name": "sgd"}, (0.0, 0.9)),
+        ({"name": "adamw"}, (0.0,)),
+        ({"name": "adamw", "beta1": 0.5, "clip_grad_norm": 0.3}, (0.0,)),
+        ({"name": "rmsprop"}, (0.0, 0.9)),
+        ({"name": "rmsprop", "alpha": 0.5, "eps": 1e-3, "clip_grad_norm": 0.3}, (0.5,)),
+        ({"name": "sgd", "schedule": {"name": "cosine", "final_fraction": 0.1}}, (0.0,)),
+        ({"name": "adamw", "schedule": {"name": "step", "every": 1}}, (0.0,)),
+        ({"name": "rmsprop", "schedule": {"name": "warmup", "steps": 7}}, (0.0, 0.5)),
     ],
-    ids=["momentum", "nesterov", "clipped", "adam", "other-adam", "clipped-adam"],
+    ids=[
+        "momentum",
+        "nesterov",
+        "clipped",
+        "adam",
+        "other-adam",
+        "clipped-adam",
+        "some-momentum",
+        "adamw",
+        "clipped-adamw",
+        "rmsprop",
+        "clipped-rmsprop",
+        "cosine",
+        "step",
+        "warmup",
+    ],
 )
 def test_every_optimizer_agrees(
     task: dict[str, Any], optimizer: dict[str, Any], momenta: tuple[float, ...]
@@ -351,6 +374,14 @@ LABELS = ["cross_entropy", "bce", "hinge"]
 LOSS_PARAMETERS = {"huber": "delta", "smooth_l1": "beta", "quantile": "q", "hinge": "margin"}
 
 
+SCHEDULES: list[dict[str, Any]] = [
+    {"name": "constant"},
+    {"name": "step", "every": 1, "gamma": 0.5},
+    {"name": "cosine"},
+    {"name": "warmup", "steps": 3, "start_fraction": 0.2},
+]
+
+
 @st.composite
 def losses(draw: DrawFn, name: str) -> dict[str, Any]:
     chosen: dict[str, Any] = {"name": name}
@@ -385,12 +416,12 @@ def cohorts(draw: DrawFn) -> list[JobSpec]:
         "batch_size": draw(st.integers(3, 50)),
         "precision": "float64",
     }
-    name = draw(st.sampled_from(["sgd", "adam"]))
+    name = draw(st.sampled_from(["sgd", "adam", "adamw", "rmsprop"]))
     activation = draw(activations())
     rates = st.floats(1e-3, 0.02)
     # Gradients of kinked losses are sums of a few equal shares, which cancel to 0 in one order and
     # to 1e-17 in another; an eps of 1e-8 would make steps of 1e-9 of that.
-    steady = {"eps": 1e-3} if name == "adam" else {}
+    steady = {} if name == "sgd" else {"eps": 1e-3}
     return [
         JobSpec.model_validate(
             shared
@@ -402,7 +433,10 @@ def cohorts(draw: DrawFn) -> list[JobSpec]:
                     "name": name,
                     "learning_rate": draw(rates),
                     "weight_decay": draw(st.sampled_from([0.0, 0.01])),
-                },
+                    "clip_grad_norm": draw(st.sampled_from([None, 0.3])),
+                    "schedule": draw(st.sampled_from(SCHEDULES)),
+                }
+                | ({} if "adam" in name else {"momentum": draw(st.sampled_from([0.0, 0.7]))}),
                 "seed": draw(st.integers(0, 2**63 - 1)),
             }
         )

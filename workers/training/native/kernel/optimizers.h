@@ -70,11 +70,13 @@ class SgdMover final : public Mover<T> {
   public:
     typedef typename Vector<T>::type V;
 
-    explicit SgdMover(bool has_momentum) : has_momentum_(has_momentum) {}
+    explicit SgdMover(bool remembers) : remembers_(remembers) {}
 
     void start(const Member& member, const double* rates, T factor) override {
         decay_ = T(member.optimizer[0]);
         momentum_ = T(member.optimizer[1]);
+        // A member without momentum may train beside members with it.
+        has_momentum_ = remembers_ && momentum_ != 0;
         nesterov_ = member.optimizer[2] != 0;
         rate_ = T(rates[0]);
         factor_ = factor;
@@ -107,7 +109,7 @@ class SgdMover final : public Mover<T> {
 
   private:
     T decay_, momentum_, rate_, factor_;
-    bool has_momentum_, nesterov_;
+    bool remembers_, has_momentum_ = false, nesterov_;
 };
 
 // Parameters: weight decay, β1, β2, 1 - β1, 1 - β2, eps. Rates: minus the step size,
