@@ -24,7 +24,8 @@ Device = Literal["auto", "cpu", "cuda"]
 
 class Init(SpecModel):
     """How weights start, by the formulas of `torch.nn.init` (gain sqrt 2 for kaiming, 1 else;
-    lecun_normal has standard deviation 1 / sqrt(fan_in))."""
+    lecun has standard deviation 1 / sqrt(fan_in)). randomized_asymmetric (Lu, Shin, Su and
+    Karniadakis 2019), which draws the biases too, keeps relu units from being born dead."""
 
     name: Literal[
         "kaiming_normal",
@@ -32,7 +33,9 @@ class Init(SpecModel):
         "xavier_normal",
         "xavier_uniform",
         "lecun_normal",
+        "lecun_uniform",
         "orthogonal",
+        "randomized_asymmetric",
         "normal",
         "uniform",
         "zeros",
@@ -44,9 +47,11 @@ class Init(SpecModel):
     bias: Annotated[float, Field(description="The value every bias starts from.")] = 0.0
 
     @model_validator(mode="after")
-    def _scale_fits(self) -> "Init":
+    def _fits(self) -> "Init":
         if (self.scale is not None) != (self.name in ("normal", "uniform")):
             raise ValueError("scale is needed for normal and uniform, and accepted only there")
+        if self.name == "randomized_asymmetric" and self.bias != 0:
+            raise ValueError("randomized_asymmetric draws the biases itself; leave bias out")
         return self
 
 

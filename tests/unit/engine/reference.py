@@ -25,7 +25,7 @@ from service.domain.metrics import EpochMetrics, LayerMetrics
 from service.domain.spec import JobSpec
 from tests.unit.engine.torch_optimizers import TorchSchedule, torch_optimizer
 from workers.training.data import Part, load
-from workers.training.initialisation import initial_weight
+from workers.training.initialisation import initial_layer
 from workers.training.randomness import stream
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
@@ -189,11 +189,12 @@ class PlainNetwork:
     def __init__(self, spec: JobSpec) -> None:
         self.spec, dtype = spec, DTYPES[spec.precision]
         init, sizes = spec.network.init, list(pairwise(spec.layer_widths))
-        self.weights = [
-            initial_weight(init, i, o, stream(spec.seed, "weights", layer)).to(dtype)
+        layers = [
+            initial_layer(init, i, o, stream(spec.seed, "weights", layer))
             for layer, (i, o) in enumerate(sizes)
         ]
-        self.biases = [torch.full((o,), init.bias, dtype=dtype) for _, o in sizes]
+        self.weights = [weight.to(dtype) for weight, _ in layers]
+        self.biases = [bias.to(dtype) for _, bias in layers]
         self.slopes: list[Tensor | None] = [None for _ in sizes]
         if spec.activation.name == "prelu":
             start = torch.full((1,), spec.activation.init, dtype=dtype)

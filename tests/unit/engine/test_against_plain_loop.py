@@ -171,6 +171,8 @@ def test_every_activation_agrees(activation: dict[str, Any]) -> None:
         {"name": "xavier_normal"},
         {"name": "xavier_uniform"},
         {"name": "lecun_normal"},
+        {"name": "lecun_uniform"},
+        {"name": "randomized_asymmetric"},
         {"name": "orthogonal"},
         {"name": "normal", "scale": 0.3},
         {"name": "uniform", "scale": 0.3},
