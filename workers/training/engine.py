@@ -17,6 +17,7 @@ from workers.training.data import load
 from workers.training.environment import environment
 from workers.training.lanes import Lane, TrainedEpoch, inline, side_by_side
 from workers.training.optimizers import needs
+from workers.training.optimum import find_optima, problem
 from workers.training.record import epoch_events
 from workers.training.shapes import Shapes
 from workers.training.state import initial_state
@@ -57,12 +58,15 @@ def train(
 def _set_up(cohort: Cohort, device: torch.device) -> Setting:
     spec = cohort.spec
     data, shapes = load(spec), Shapes.of(spec)
+    train = PartTensors.of(data.train, shapes, device)
+    problems = [problem(member.spec) for member in cohort.members]
     return Setting(
         shapes=shapes,
-        train=PartTensors.of(data.train, shapes, device),
+        train=train,
         validation=PartTensors.of(data.validation, shapes, device),
         batches=Batches(data.train.count, spec.batch_size, shapes.tile),
         device=device,
+        optima=find_optima(problems, train, shapes.widths),
     )
 
 

@@ -131,6 +131,7 @@ class StackedChunk(Chunk):
             eigenvalues=[found[f"eigenvalues/{i}"] for i in range(len(hidden))],
             weight_norms=norms_of([p.to(self.setting.shapes.work) for p in self.state.parameters]),
             loss_kink_hits=found["loss_kink_hits"][:, 0],
+            distances=self.distances(),
         )
 
     def _unit_counts(self, found: dict[str, Array], i: int, units: int) -> UnitCounts:

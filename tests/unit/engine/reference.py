@@ -18,6 +18,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
+from sklearn.linear_model import LinearRegression, QuantileRegressor
 from torch import Tensor
 from torch.nn import functional
 
@@ -262,6 +263,7 @@ class PlainTraining:
         self.optimizer = torch_optimizer(spec, self.network.parameters)
         self.schedule = TorchSchedule(spec, self.optimizer)
         self.rate: float | None = None
+        self.optimum = linear_optimum(spec, *self.train)
 
     def run(self) -> PlainRun:
         epochs: list[PlainEpoch] = []
@@ -359,11 +361,22 @@ class PlainTraining:
                 # Upstream of a residual is its weight in the mean, 1 / (n C): never 0.
                 loss_kink_effective=steps.loss_kink_hits if was_trained else None,
                 seconds=None,
+                optimality_gap=None if self.optimum is None else self._gap(train_loss),
+                weight_distance=None if self.optimum is None else self._distance(),
             ),
             layers=layers,
             activity=[h.double().abs().mean(0).tolist() for h in done.h],
             dead=[(slope == 0).all(0).tolist() for slope in slopes],
         )
+
+    def _gap(self, loss: float | None) -> float | None:
+        least = 0.0 if self.optimum is None else self.optimum[0]
+        return None if loss is None else (loss - least) / least
+
+    def _distance(self) -> float:
+        ours = torch.cat([self.network.weights[0], self.network.biases[0][None]])
+        assert self.optimum is not None
+        return float(torch.linalg.vector_norm(ours.double() - self.optimum[1]))
 
     def _judge(self, out: Tensor, target: Tensor) -> tuple[float | None, float | None]:
         """Loss and metric of a part; None where it is empty. R² of constant targets is None."""
@@ -403,6 +416,22 @@ class PlainTraining:
             weight_norm=norm(self.network.layer(i)),
             effective_rank=effective_rank(h[:RANK_SAMPLE]),
         )
+
+
+def linear_optimum(spec: JobSpec, x: Tensor, target: Tensor) -> tuple[float, Tensor] | None:
+    """Least loss, weights and bias [F + 1, 1] of a linear network with one target, by
+    scikit-learn; None for other networks and losses."""
+    if spec.network.kind != "linear" or spec.loss.name not in ("mse", "mae", "quantile"):
+        return None
+    features, wanted = x.double().numpy(), target.double().numpy()[:, 0]
+    model: Any = LinearRegression()
+    if spec.loss.name != "mse":
+        q = getattr(spec.loss, "q", 0.5)
+        model = QuantileRegressor(quantile=q, alpha=0, solver="highs")
+    model.fit(features, wanted)
+    answers = torch.from_numpy(model.predict(features))[:, None]
+    parameters = torch.tensor([*model.coef_, model.intercept_])[:, None]
+    return loss_of(spec.loss, answers, target.double()).item(), parameters
 
 
 def effective_rank(h: Tensor) -> float | None:

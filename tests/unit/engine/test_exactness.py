@@ -80,7 +80,12 @@ def test_every_batch_size_is_exact(batch_size: int) -> None:
     assert_exact(members(batch_size=batch_size, epochs=1))
 
 
-@pytest.mark.parametrize("task", [CLASSES, TARGETS, DISTANCES], ids=["ce", "mse", "mae"])
+QUANTILES: dict[str, Any] = TARGETS | {"loss": {"name": "quantile", "q": 0.3}}
+
+
+@pytest.mark.parametrize(
+    "task", [CLASSES, TARGETS, DISTANCES, QUANTILES], ids=["ce", "mse", "mae", "quantile"]
+)
 def test_a_linear_network_is_exact(task: dict[str, Any]) -> None:
     assert_exact(members(**task, network={"kind": "linear", "init": {"name": "lecun_normal"}}))
 

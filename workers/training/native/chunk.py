@@ -235,6 +235,7 @@ class NativeChunk(Chunk):
             eigenvalues=[eigenvalues[f"eigenvalues/{i}"].numpy() for i in range(len(hidden))],
             weight_norms=norms_of(self.state.parameters),
             loss_kink_hits=self._loss_kink_hits,
+            distances=self.distances(),
         )
 
 
