@@ -51,10 +51,10 @@ class EpochMetrics(DomainModel):
     seconds: Annotated[Real, _quantity("Wall time of the epoch, shared by the cohort", "s")]
     optimality_gap: Annotated[
         Real, _quantity("Linear networks: (train_loss - optimum) / optimum, the optimum exact")
-    ] = None
+    ]
     weight_distance: Annotated[
         Real, _quantity("Linear networks: L2 distance of weights and bias from the exact optimum")
-    ] = None
+    ]
 
 
 class LayerMetrics(DomainModel):

@@ -18,10 +18,12 @@ from service.domain.spec import JobSpec, Linear
 from workers.training.arrays import Array, to_host
 from workers.training.tensors import PartTensors
 
-LARGEST_SQUARES = 4e9
-"""N (F + 1) min(N, F + 1): multiplications of least squares, about two seconds."""
+LARGEST_SQUARES = 4e8
+"""N (F + 1) min(N, F + 1), to which the work of least squares is proportional: two seconds,
+measured on a busy machine."""
 LARGEST_PROGRAM = 250_000
-"""N (F + 1): numbers in a linear program, about a second."""
+"""N (F + 1): numbers in a linear program. One or two seconds with tens of features, up to eight
+with hundreds, measured likewise."""
 MOST_ITERATIONS = 20_000
 """Of the simplex method. A limit in seconds would make the answer depend on the machine."""
 EXACT = 1e-9
