@@ -1,6 +1,6 @@
 """Everything a spec may say. Derived from the domain's classes: nothing is listed here again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from http import HTTPStatus
 from typing import Any, get_args
@@ -16,8 +16,10 @@ from service.domain.datasets import AnyDataset, Dataset
 from service.domain.limits import Limits
 from service.domain.losses import AnyLoss, Loss, Task
 from service.domain.metrics import EpochMetrics, LayerMetrics
-from service.domain.spec import AnyNetwork, AnyOptimizer, Init, JobSpec, Optimizer
-from service.domain.variants import models_in, variants
+from service.domain.optimizers import AnyOptimizer, Optimizer
+from service.domain.schedules import AnySchedule, Schedule
+from service.domain.spec import AnyNetwork, Init, JobSpec
+from service.domain.variants import variants
 
 router = APIRouter(prefix="/v1/catalog", tags=["catalog"])
 
@@ -102,7 +104,7 @@ def build_catalog(limits: Limits) -> Catalog:
         networks=_choices(variants(AnyNetwork, "kind", SpecModel)),
         inits=_names(Init, "name"),
         optimizers=_choices(variants(AnyOptimizer, "name", Optimizer)),
-        schedules=_choices({_names(m, "name")[0]: m for m in _schedules()}),
+        schedules=_choices(variants(AnySchedule, "name", Schedule)),
         precisions=_names(JobSpec, "precision"),
         devices=_names(JobSpec, "device"),
         epoch_quantities=_quantities(EpochMetrics),
@@ -113,10 +115,6 @@ def build_catalog(limits: Limits) -> Catalog:
         },
         spec_schema=JobSpec.model_json_schema(),
     )
-
-
-def _schedules() -> Sequence[type[SpecModel]]:
-    return models_in(Optimizer.model_fields["schedule"].annotation, SpecModel)
 
 
 def _names(model: type[SpecModel], field: str) -> list[str]:

@@ -147,6 +147,8 @@ class EpochRow(Base):
     loss_kink_hits: Mapped[int | None]
     loss_kink_effective: Mapped[int | None]
     seconds: Mapped[float | None]
+    optimality_gap: Mapped[float | None]
+    weight_distance: Mapped[float | None]
 
 
 class LayerRow(Base):

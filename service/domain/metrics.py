@@ -49,6 +49,12 @@ class EpochMetrics(DomainModel):
         Count, _quantity("Those whose upstream gradient was not 0", "1/epoch")
     ]
     seconds: Annotated[Real, _quantity("Wall time of the epoch, shared by the cohort", "s")]
+    optimality_gap: Annotated[
+        Real, _quantity("Linear networks: (train_loss - optimum) / optimum, the optimum exact")
+    ]
+    weight_distance: Annotated[
+        Real, _quantity("Linear networks: L2 distance of weights and bias from the exact optimum")
+    ]
 
 
 class LayerMetrics(DomainModel):

@@ -5,9 +5,8 @@ Same spec, same code version, same kind of device: same numbers.
 
 import hashlib
 import json
-from collections.abc import Callable
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -15,23 +14,18 @@ from service.domain.activations import AnyActivation
 from service.domain.base import JsonObject, Name, SpecModel
 from service.domain.datasets import AnyDataset
 from service.domain.losses import AnyLoss
+from service.domain.optimizers import AnyOptimizer, Sgd
+from service.domain.schedules import ConstantSchedule
+from service.domain.variants import tagged
 
 Precision = Literal["float64", "float32", "bfloat16", "float16"]
 Device = Literal["auto", "cpu", "cuda"]
 
 
-def _tagged(key: str, default: str) -> Callable[[Any], Any]:
-    """Fills in the discriminator of a union where it was left out."""
-
-    def fill(value: Any) -> Any:
-        return {key: default, **value} if isinstance(value, dict) and key not in value else value
-
-    return fill
-
-
 class Init(SpecModel):
     """How weights start, by the formulas of `torch.nn.init` (gain sqrt 2 for kaiming, 1 else;
-    lecun_normal has standard deviation 1 / sqrt(fan_in))."""
+    lecun has standard deviation 1 / sqrt(fan_in)). randomized_asymmetric (Lu, Shin, Su and
+    Karniadakis 2019), which draws the biases too, keeps relu units from being born dead."""
 
     name: Literal[
         "kaiming_normal",
@@ -39,7 +33,9 @@ class Init(SpecModel):
         "xavier_normal",
         "xavier_uniform",
         "lecun_normal",
+        "lecun_uniform",
         "orthogonal",
+        "randomized_asymmetric",
         "normal",
         "uniform",
         "zeros",
@@ -51,9 +47,11 @@ class Init(SpecModel):
     bias: Annotated[float, Field(description="The value every bias starts from.")] = 0.0
 
     @model_validator(mode="after")
-    def _scale_fits(self) -> "Init":
+    def _fits(self) -> "Init":
         if (self.scale is not None) != (self.name in ("normal", "uniform")):
             raise ValueError("scale is needed for normal and uniform, and accepted only there")
+        if self.name == "randomized_asymmetric" and self.bias != 0:
+            raise ValueError("randomized_asymmetric draws the biases itself; leave bias out")
         return self
 
 
@@ -89,58 +87,7 @@ class Mlp(SpecModel):
 
 
 AnyNetwork = Annotated[
-    Annotated[Linear | Mlp, Field(discriminator="kind")], BeforeValidator(_tagged("kind", "mlp"))
-]
-
-LearningRate = Annotated[float, Field(ge=0)]
-WeightDecay = Annotated[
-    float, Field(ge=0, description="L2 penalty, added to the gradient as in torch.optim.")
-]
-
-
-class ConstantSchedule(SpecModel):
-    """The learning rate stays as it is."""
-
-    name: Literal["constant"] = "constant"
-
-
-class Optimizer(SpecModel):
-    """What every optimizer takes."""
-
-    learning_rate: LearningRate
-    weight_decay: WeightDecay = 0.0
-    schedule: ConstantSchedule = ConstantSchedule()
-    clip_grad_norm: Annotated[
-        float | None,
-        Field(gt=0, description="Largest norm of the gradient over all layers; null: no limit."),
-    ] = None
-
-
-class Sgd(Optimizer):
-    """torch.optim.SGD."""
-
-    name: Literal["sgd"] = "sgd"
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    nesterov: bool = False
-
-    @model_validator(mode="after")
-    def _nesterov_needs_momentum(self) -> "Sgd":
-        if self.nesterov and self.momentum == 0:
-            raise ValueError("nesterov needs a momentum above 0")
-        return self
-
-
-class Adam(Optimizer):
-    """torch.optim.Adam."""
-
-    name: Literal["adam"]
-    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    eps: Annotated[float, Field(gt=0)] = 1e-8
-
-
-AnyOptimizer = Annotated[
-    Annotated[Sgd | Adam, Field(discriminator="name")], BeforeValidator(_tagged("name", "sgd"))
+    Annotated[Linear | Mlp, Field(discriminator="kind")], BeforeValidator(tagged("kind", "mlp"))
 ]
 
 
@@ -181,7 +128,7 @@ class JobSpec(SpecModel):
         return (
             self.dataset.feature_count,
             *self.network.hidden_widths,
-            self.dataset.output_count,
+            self.loss.output_count(self.dataset.output_count),
         )
 
     @property
@@ -196,6 +143,19 @@ class JobSpec(SpecModel):
     def steps_per_epoch(self) -> int:
         return -(-self.training_examples // self.batch_size)
 
+    def learning_rates(self, first_step: int, steps: int) -> list[float]:
+        """Of `steps` consecutive steps; the first step of the training is number 1."""
+        optimizer, per_epoch = self.optimizer, self.steps_per_epoch
+        if isinstance(optimizer.schedule, ConstantSchedule):
+            return [optimizer.learning_rate] * steps
+        return [
+            optimizer.learning_rate
+            * optimizer.schedule.factor(
+                step, steps_per_epoch=per_epoch, steps=per_epoch * self.epochs
+            )
+            for step in range(first_step, first_step + steps)
+        ]
+
     @property
     def parameter_count(self) -> int:
         widths = self.layer_widths
@@ -206,9 +166,13 @@ class JobSpec(SpecModel):
 def cohort_key(spec: JobSpec) -> str:
     """Digest of all that members of one cohort must share: data, shapes and program structure.
 
-    What may differ within a cohort is a tensor with a leading member axis: seed, learning rate,
-    weight decay, momentum, clipping bound, initialisation, parameters and convention of
-    activation and loss. Name and probes' thresholds change no tensor program either.
+    What may differ within a cohort is a tensor with a leading member axis: seed, learning rate
+    and schedule, weight decay, momentum and clipping bound (none among them included), the other
+    constants of the optimizer, initialisation, parameters and convention of activation and loss.
+    Name and probes' thresholds change no tensor program either.
+
+    Nesterov's look ahead is another formula and not another number, and so are another
+    optimizer, activation or loss: docs/decisions/008-what-a-cohort-shares.md.
     """
     shared: JsonObject = {
         "dataset": spec.dataset.model_dump(mode="json"),
@@ -218,9 +182,7 @@ def cohort_key(spec: JobSpec) -> str:
         "loss": spec.loss.name,
         "optimizer": [
             spec.optimizer.name,
-            isinstance(spec.optimizer, Sgd) and spec.optimizer.momentum > 0,
             isinstance(spec.optimizer, Sgd) and spec.optimizer.nesterov,
-            spec.optimizer.clip_grad_norm is not None,
         ],
         "epochs": spec.epochs,
         "batch_size": spec.batch_size,

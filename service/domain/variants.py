@@ -1,5 +1,6 @@
 """What a spec may choose from: the members of its unions, by the tag that names each."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from service.domain.base import SpecModel
@@ -22,3 +23,12 @@ def variants(union: Any, key: str, base: type[Model]) -> dict[str, type[Model]]:
     return {
         get_args(model.model_fields[key].annotation)[0]: model for model in models_in(union, base)
     }
+
+
+def tagged(key: str, default: str) -> Callable[[Any], Any]:
+    """Fills in the discriminator of a union where it was left out."""
+
+    def fill(value: Any) -> Any:
+        return {key: default, **value} if isinstance(value, dict) and key not in value else value
+
+    return fill

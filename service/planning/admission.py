@@ -79,11 +79,12 @@ def _warnings(spec: JobSpec) -> Iterator[SpecWarning]:
             f"[{left:g}, {right:g}] of {spec.activation.name} at 0",
         )
     if spec.loss.outside_subdifferential:
+        left, right = sorted(spec.loss.slopes_at_zero or ())
         yield SpecWarning(
             code="outside_subdifferential",
             pointer="/loss/derivative_at_zero",
-            detail=f"{spec.loss.convention} is no element of the Clarke subdifferential [-1, 1] "
-            "of |r| at 0",
+            detail=f"{spec.loss.convention} is no element of the Clarke subdifferential "
+            f"[{left:g}, {right:g}] of {spec.loss.kinked_term}",
         )
     if not spec.network.hidden_widths and spec.activation.name != "identity":
         yield SpecWarning(

@@ -25,6 +25,7 @@ ROOMS = {
         "workers/trainer.py",
     ],
     "sklearn": ["workers/training/"],
+    "scipy": ["workers/training/"],
     "numpy": ["workers/training/"],
     "fastapi": ["service/api/"],
     "starlette": ["service/api/"],

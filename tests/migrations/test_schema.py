@@ -1,10 +1,12 @@
 """The migrations make exactly the tables that the models declare, on both databases."""
 
+import math
 import multiprocessing
 import multiprocessing.synchronize
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from alembic import command
@@ -12,11 +14,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import Table, insert, inspect, select
 
 from service.db import Database
 from service.db.migrate import config, upgrade
-from service.db.tables import Base
+from service.db.tables import Base, EpochRow, JobRow
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -97,6 +99,41 @@ def test_downgrading_leaves_nothing_and_upgrading_brings_it_back(empty: Database
     assert schema(empty) == {}
     upgrade(empty)
     assert schema(empty) == before
+
+
+def test_epochs_measured_before_the_optimum_was_known_are_kept(empty: Database) -> None:
+    """0002 adds two columns, up and down, without touching the others."""
+    jobs, epochs = (cast(Table, row.__table__) for row in (JobRow, EpochRow))
+    run_command(empty, command.upgrade, "0001")
+    with empty.write_connection() as connection:
+        connection.execute(insert(jobs).values(job_values()))
+        measured = {"job_id": "job_1", "epoch": 0, "attempt": 1, "train_loss": math.nan}
+        connection.execute(insert(epochs).values(measured))
+    for revision in ("head", "0001", "head"):
+        move = command.downgrade if revision == "0001" else command.upgrade
+        run_command(empty, move, revision)
+        with empty.engine.connect() as connection:
+            loss = connection.execute(select(epochs.c.train_loss)).scalar_one()
+        assert math.isnan(loss)
+    with empty.engine.connect() as connection:
+        added = connection.execute(select(epochs.c.optimality_gap, epochs.c.weight_distance)).one()
+    assert tuple(added) == (None, None)
+
+
+def job_values() -> dict[str, Any]:
+    return {
+        "id": "job_1",
+        "spec": {},
+        "warnings": [],
+        "activation": "relu",
+        "cohort_key": "k",
+        "epochs": 3,
+        "status": "running",
+        "attempt": 1,
+        "losses": 0,
+        "status_seq": 1,
+        "created_at": datetime.now(UTC),
+    }
 
 
 def test_a_failed_migration_leaves_nothing(empty: Database) -> None:

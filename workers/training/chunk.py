@@ -4,7 +4,7 @@ Legend: K members.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -13,6 +13,8 @@ import torch
 
 from workers.training.arrays import Array
 from workers.training.cohort import Member
+from workers.training.optimum import Optimum, Problem, problem
+from workers.training.probes import distances
 from workers.training.readings import Readings
 from workers.training.shapes import Shapes
 from workers.training.state import State
@@ -28,6 +30,8 @@ class Setting:
     validation: PartTensors
     batches: Batches
     device: torch.device
+    optima: Mapping[Problem, Optimum]
+    """Of linear networks, where they are known."""
 
 
 class Chunk(ABC):
@@ -39,6 +43,16 @@ class Chunk(ABC):
         """The last one that was trained and evaluated; -1 before epoch 0."""
         self.tau: Array = np.array([member.spec.probes.dormant_tau for member in members])
         """[K]"""
+        problems = [problem(member.spec) for member in members]
+        self._optima = [setting.optima.get(one) if one else None for one in problems]
+
+    def distances(self) -> dict[str, Array]:
+        """From the exact optimum, [K, 1] each; nothing where none is known."""
+        return distances(self._optima, self.state.weights[0], self.state.values)
+
+    def last_rates(self) -> list[float]:
+        """[K]: learning rates of the step just taken."""
+        return [member.spec.learning_rates(self.state.step, 1)[0] for member in self.members]
 
     @abstractmethod
     def keep(self, rows: Sequence[int]) -> Self:

@@ -19,6 +19,8 @@ from workers.training.control import Control
 from workers.training.data import load
 from workers.training.environment import environment, stamp
 from workers.training.lanes import Lane, Result, SavedEpoch, TrainedEpoch, inline, side_by_side
+from workers.training.optimizers import needs
+from workers.training.optimum import find_optima, problem
 from workers.training.record import epoch_events
 from workers.training.shapes import Shapes
 from workers.training.state import State, initial_state
@@ -86,12 +88,15 @@ def train(
 def _set_up(cohort: Cohort, device: torch.device) -> Setting:
     spec = cohort.spec
     data, shapes = load(spec), Shapes.of(spec)
+    train = PartTensors.of(data.train, shapes, device)
+    problems = [problem(member.spec) for member in cohort.members]
     return Setting(
         shapes=shapes,
-        train=PartTensors.of(data.train, shapes, device),
+        train=train,
         validation=PartTensors.of(data.validation, shapes, device),
         batches=Batches(data.train.count, spec.batch_size, shapes.tile),
         device=device,
+        optima=find_optima(problems, train, shapes.widths),
     )
 
 
@@ -159,7 +164,8 @@ class _Training:
     @torch.inference_mode()
     def _divide(self, threads: int) -> list[list[Chunk]]:
         """The chunks of each lane: as equal as can be, and no larger than is fast. Members that
-        are at different epochs are in different chunks."""
+        are at different epochs are in different chunks; whose steps take the same stand together.
+        """
         setting, count = self._setting, len(self._members)
         lanes = min(threads, count) if setting.device.type == "cpu" else 1
         makers = [self._back_end.lane(setting) for _ in range(lanes)]
@@ -177,7 +183,7 @@ class _Training:
 
     def _by_epoch(self) -> dict[int, list[Member]]:
         groups: dict[int, list[Member]] = {}
-        for member in self._members:
+        for member in sorted(self._members, key=lambda member: needs(member.spec.optimizer)):
             groups.setdefault(self.resumed.get(member.id, -1), []).append(member)
         return groups
 

@@ -2,10 +2,11 @@
 
 Drawn in float64 on the CPU from the member's own stream, so that one seed gives the same
 initialisation in every precision and on every device. One function per name of the domain's
-`Init`; each returns [fan_in, fan_out] (the transpose of torch.nn.Linear's weight).
+`Init`; each returns [fan_in, fan_out] (the transpose of torch.nn.Linear's weight), or, where
+biases are drawn with the weights, [fan_in + 1, fan_out].
 
 Sources: He et al. 2015 (kaiming), Glorot and Bengio 2010 (xavier), LeCun et al. 1998 (lecun),
-Saxe et al. 2014 (orthogonal).
+Saxe et al. 2014 (orthogonal), Lu, Shin, Su and Karniadakis 2019 (randomized_asymmetric).
 """
 
 import math
@@ -39,19 +40,37 @@ def _orthogonal(fan_in: int, fan_out: int, init: Init, generator: Generator) -> 
     return weight
 
 
+def _randomized_asymmetric(fan_in: int, fan_out: int, init: Init, generator: Generator) -> Tensor:
+    """Weights and bias of a unit are fan_in + 1 draws from N(0, 0.6007² / fan_in), of which one,
+    chosen uniformly, is replaced by a draw from Beta(2, 1), which is positive: fewer units are
+    born dead. 0.6007² / fan_in keeps the mean square of a relu layer's outputs from growing or
+    vanishing. Beta(2, 1) is the square root of a uniform draw."""
+    draw = _normal(0.6007 / math.sqrt(fan_in), fan_in + 1, fan_out, generator)
+    place = torch.randint(fan_in + 1, (1, fan_out), generator=generator)
+    positive = torch.rand(1, fan_out, generator=generator, dtype=torch.float64).sqrt_()
+    return draw.scatter_(0, place, positive)
+
+
 INITIALIZERS: dict[str, Initializer] = {
     "kaiming_normal": lambda i, o, init, g: _normal(math.sqrt(2 / i), i, o, g),
     "kaiming_uniform": lambda i, o, init, g: _uniform(math.sqrt(6 / i), i, o, g),
     "xavier_normal": lambda i, o, init, g: _normal(math.sqrt(2 / (i + o)), i, o, g),
     "xavier_uniform": lambda i, o, init, g: _uniform(math.sqrt(6 / (i + o)), i, o, g),
     "lecun_normal": lambda i, o, init, g: _normal(math.sqrt(1 / i), i, o, g),
+    "lecun_uniform": lambda i, o, init, g: _uniform(math.sqrt(3 / i), i, o, g),
     "orthogonal": _orthogonal,
+    "randomized_asymmetric": _randomized_asymmetric,
     "normal": lambda i, o, init, g: _normal(init.scale or 0.0, i, o, g),
     "uniform": lambda i, o, init, g: _uniform(init.scale or 0.0, i, o, g),
     "zeros": lambda i, o, init, g: torch.zeros(i, o, dtype=torch.float64),
 }
 
 
-def initial_weight(init: Init, fan_in: int, fan_out: int, generator: Generator) -> Tensor:
-    """[fan_in, fan_out] in float64."""
-    return INITIALIZERS[init.name](fan_in, fan_out, init, generator)
+def initial_layer(
+    init: Init, fan_in: int, fan_out: int, generator: Generator
+) -> tuple[Tensor, Tensor]:
+    """Weight [fan_in, fan_out] and bias [fan_out] in float64."""
+    drawn = INITIALIZERS[init.name](fan_in, fan_out, init, generator)
+    if len(drawn) > fan_in:
+        return drawn[:fan_in], drawn[fan_in]
+    return drawn, torch.full((fan_out,), init.bias, dtype=torch.float64)

@@ -4,7 +4,7 @@ Legend: K members, L hidden layers, L + 1 layers with weights, N examples, Q val
 U units.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,6 +92,8 @@ class EpochFindings:
     """[K, L + 1], of the parameters as they are."""
     loss_kink_hits: Array
     """[K]: residuals at the loss's kink."""
+    distances: Mapping[str, Array]
+    """[K, 1] each: of linear networks from their exact optimum, where it is known."""
 
 
 def judge(
@@ -105,6 +107,7 @@ def judge(
     """The epoch's readings after `step` steps. `tau` [K]: thresholds of the dormant score."""
     measured = {"weight_norm": found.weight_norms[:, :-1], **measures.readings()}
     measured |= found.train.values("train") | found.validation.values("validation")
+    measured |= found.distances
     measures.divergence.check(step, found.weight_norms, measured["train_loss"])
     measured["diverged_at"] = measures.divergence.first[:, None]
     if "update_ratio" in measured:

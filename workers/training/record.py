@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from service.domain.events import EpochEvent, UnitActivity
 from service.domain.metrics import EpochMetrics, LayerMetrics
 from workers.training.cohort import Member
+from workers.training.probes import gap
 from workers.training.readings import Readings
 
 Rows = dict[str, list[list[float]]]
@@ -109,6 +110,9 @@ def _metrics(
         loss_kink_hits=one.count("loss_kink_hits"),
         loss_kink_effective=one.count("loss_kink_effective"),
         seconds=seconds,
+        optimality_gap=gap(one.real("train_loss"), one.real("optimum")),
+        # NaN of a member whose optimum is known is its weights'.
+        weight_distance=one.real("weight_distance") if one.known("optimum") is not None else None,
     )
 
 

@@ -71,7 +71,6 @@ class StackedChunk(Chunk):
         self._ranks = RankSamples(
             len(members), setting.train.count, shapes.padded_widths[1:-1], setting.device
         )
-        self._rates = [member.spec.optimizer.learning_rate for member in members]
 
     def keep(self, rows: Sequence[int]) -> "StackedChunk":
         members = [self.members[row] for row in rows]
@@ -93,7 +92,7 @@ class StackedChunk(Chunk):
             stepper.measures,
             step=self.state.step,
             tau=self.tau,
-            learning_rates=self._rates if epoch else None,
+            learning_rates=self.last_rates() if epoch else None,
         )
 
     def train_epoch(self, epoch: int) -> Iterator[None]:
@@ -132,6 +131,7 @@ class StackedChunk(Chunk):
             eigenvalues=[found[f"eigenvalues/{i}"] for i in range(len(hidden))],
             weight_norms=norms_of([p.to(self.setting.shapes.work) for p in self.state.parameters]),
             loss_kink_hits=found["loss_kink_hits"][:, 0],
+            distances=self.distances(),
         )
 
     def _unit_counts(self, found: dict[str, Array], i: int, units: int) -> UnitCounts:

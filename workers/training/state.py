@@ -12,7 +12,7 @@ from torch import Tensor
 
 from service.domain.activations import Prelu
 from workers.training.cohort import Member
-from workers.training.initialisation import initial_weight
+from workers.training.initialisation import initial_layer
 from workers.training.randomness import stream
 from workers.training.shapes import Shapes
 
@@ -84,8 +84,8 @@ def initial_state(members: Sequence[Member], shapes: Shapes, device: torch.devic
         for i, weight in enumerate(weights):
             fan_in, fan_out = shapes.widths[i], shapes.widths[i + 1]
             generator = stream(member.spec.seed, "weights", i)
-            weight[k, :fan_in, :fan_out] = initial_weight(init, fan_in, fan_out, generator)
-            values[k, i, :fan_out] = init.bias
+            drawn, bias = initial_layer(init, fan_in, fan_out, generator)
+            weight[k, :fan_in, :fan_out], values[k, i, :fan_out] = drawn, bias
         if isinstance(member.spec.activation, Prelu):
             values[k, : shapes.layers - 1, -1] = member.spec.activation.init
     return State(weights=[weight.to(device) for weight in weights], values=values.to(device))

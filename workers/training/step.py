@@ -3,6 +3,7 @@
 Legend: K members, R rows of the batch (padded), F features, C outputs, S steps of a block.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ from workers.training.cohort import Member
 from workers.training.evaluation import Slice
 from workers.training.losses import RowWeights
 from workers.training.network import HiddenBuffers, Network
-from workers.training.optimizers import OPTIMIZERS, Plan, Rates
+from workers.training.optimizers import OPTIMIZERS, Plan, Rates, learning_rates
 from workers.training.probes import ActivationKinks, ParameterNorms
 from workers.training.stacking import per_member
 from workers.training.state import State
@@ -72,8 +73,11 @@ class Stepper:
             optimizers, self._shapes, device, network.workspace.scratch
         )
         self._optimizer.remember(state)
-        bounds = [spec.clip_grad_norm for spec in optimizers if spec.clip_grad_norm is not None]
-        self._clip_bound = per_member(bounds, self._shapes.work, device) if bounds else None
+        bounds = [spec.clip_grad_norm for spec in optimizers]
+        self._clips = any(bound is not None for bound in bounds)
+        finite = [bound or math.inf for bound in bounds]
+        self._clip_bound = per_member(finite, self._shapes.work, device)
+        self._unclipped = per_member([b is None for b in bounds], torch.bool, device)
         self._work = (
             [torch.zeros_like(p, dtype=self._shapes.work) for p in state.parameters]
             if self._shapes.is_mixed
@@ -93,7 +97,7 @@ class Stepper:
         self._gradient_norms, self._weight_norms = norms(), norms()
         # Plain gradient descent moves along the gradient, whose norm is known.
         plain = not (self._optimizer.moment_names or self._optimizer.decays)
-        self._moves_along_gradient = plain and self._clip_bound is None
+        self._moves_along_gradient = plain and not self._clips
         self._direction_norms = self._gradient_norms if self._moves_along_gradient else norms()
         largest = batches.rows * max(shapes.padded_widths)
         self._kinks = ActivationKinks(K, S, len(shapes.hidden), largest, device)
@@ -112,8 +116,9 @@ class Stepper:
         self._generators = self._network.generators(self._members, epoch)
 
     def plan(self, order: OrderBlock) -> Plan:
-        """The rates of the block's steps."""
-        return self._optimizer.plan(self._state.step + 1, order.steps)
+        """The numbers of the block's steps."""
+        first = self._state.step + 1
+        return self._optimizer.plan(first, learning_rates(self._members, first, order.steps))
 
     def step(self, s: int, rows: Tensor, real: int, rates: Rates) -> None:
         """Step `s` of the block: gather, forward, loss, backward, update."""
@@ -135,8 +140,8 @@ class Stepper:
             batch.x, batch.buffers, self._gradient, self._at_upstream, self._at_gradient
         )
         self._at_gradient(len(network.weights))
-        if self._clip_bound is not None:
-            self._clip(self._clip_bound)
+        if self._clips:
+            self._clip()
         if self._shapes.is_mixed:
             for work, parameter in zip(self._work, self._parameters, strict=True):
                 parameter.copy_(work)
@@ -175,14 +180,16 @@ class Stepper:
         """One parameter has its gradient: measure both, and update."""
         self._gradient_norms.record(self._s, place, self._flat_gradient[place])
         self._weight_norms.record(self._s, place, self._flat_work[place])
-        if self._clip_bound is None:
+        if not self._clips:
             self._update(place, self._gradient.parameters[place])
 
-    def _clip(self, bound: Tensor) -> None:
+    def _clip(self) -> None:
         """As torch.nn.utils.clip_grad_norm_: the bound is on the norm over all layers, so all
-        gradients must be known before the first update."""
+        gradients must be known before the first update. Members without a bound have factor 1,
+        whatever their norm."""
         norm = self._gradient_norms.global_norm(self._s)
-        factor = (bound / (norm + 1e-6)).clamp_max_(1.0)
+        factor = (self._clip_bound / (norm + 1e-6)).clamp_max_(1.0)
+        factor.masked_fill_(self._unclipped, 1.0)
         for place, gradient in enumerate(self._gradient.parameters):
             self._update(place, gradient.mul_(factor))
 

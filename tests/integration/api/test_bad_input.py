@@ -91,7 +91,7 @@ def test_what_is_not_json_is_refused(still: httpx.Client, content: bytes, hint: 
         (_activation(name="rellu"), "/activation/name", '"rellu" is not known here; accepted'),
         (_activation(name=None), "/activation/name", "null is not known here"),
         (_activation(name="x" * 500), "/activation/name", "…"),
-        (_spec(loss={"name": "hinge"}), "/loss/name", "cross_entropy"),
+        (_spec(loss={"name": "focal"}), "/loss/name", "cross_entropy"),
         (_spec(network={"kind": "rnn"}), "/network/kind", "accepted: linear, mlp"),
         (_spec(network={"kind": "linear", "hidden": [3]}), "/network/hidden", "unknown field"),
         (
@@ -101,7 +101,7 @@ def test_what_is_not_json_is_refused(still: httpx.Client, content: bytes, hint: 
         ),
         (_spec(network={"init": {"name": "he"}}), "/network/init/name", "'kaiming_normal'"),
         (
-            _spec(optimizer={"learning_rate": 1, "schedule": {"name": "step"}}),
+            _spec(optimizer={"learning_rate": 1, "schedule": {"name": "cyclic"}}),
             "/optimizer/schedule/name",
             "constant",
         ),

@@ -45,7 +45,15 @@ def test_a_parameter_states_default_and_bounds(catalog: dict[str, Any]) -> None:
     slope = _named(catalog["activations"], "leaky_relu")["parameters"]["negative_slope"]
     assert (slope["default"], slope["minimum"], slope["maximum"]) == (0.01, -10, 10)
     schedule = _named(catalog["optimizers"], "adam")["parameters"]["schedule"]
-    assert schedule["properties"]["name"]["const"] == "constant"
+    names = [option["properties"]["name"]["const"] for option in schedule["oneOf"]]
+    assert names == ["constant", "step", "cosine", "warmup"]
+
+
+def test_a_schedule_states_what_it_takes(catalog: dict[str, Any]) -> None:
+    step = _named(catalog["schedules"], "step")
+    assert step["parameters"].keys() == {"every", "gamma"}
+    assert step["parameters"]["gamma"]["default"] == 0.1
+    assert _named(catalog["schedules"], "constant")["parameters"] == {}
 
 
 def test_the_absolute_error_has_a_convention(catalog: dict[str, Any]) -> None:
@@ -53,6 +61,17 @@ def test_the_absolute_error_has_a_convention(catalog: dict[str, Any]) -> None:
     assert (mae["kinks"], mae["subdifferential"], mae["tasks"]) == ([0.0], [-1, 1], ["regression"])
     assert mae["framework_conventions"] == {"pytorch": 0.0, "tensorflow": 0.0, "jax": 1.0}
     assert _named(catalog["losses"], "mse")["kinks"] == []
+
+
+def test_the_other_kinked_losses_have_theirs(catalog: dict[str, Any]) -> None:
+    quantile, hinge = (_named(catalog["losses"], name) for name in ("quantile", "hinge"))
+    assert quantile["subdifferential"] == [-0.5, 0.5]
+    assert quantile["framework_conventions"] == {"pytorch": "0.5 - q"}
+    assert (hinge["subdifferential"], hinge["tasks"]) == ([0, 1], ["classification"])
+    assert hinge["implementation"] == "torch.nn.MultiMarginLoss"
+    assert quantile["accepts_derivative_at_zero"]
+    assert hinge["accepts_derivative_at_zero"]
+    assert not _named(catalog["losses"], "huber")["accepts_derivative_at_zero"]
 
 
 def test_a_dataset_states_its_shape(catalog: dict[str, Any]) -> None:
@@ -74,8 +93,10 @@ def test_everything_named_is_accepted(catalog: dict[str, Any]) -> None:
     for network in catalog["networks"]:
         JobSpec.model_validate(SMALL | {"network": {"kind": network["name"]}})
     for optimizer in catalog["optimizers"]:
-        given = {"name": optimizer["name"], "learning_rate": 1}
-        JobSpec.model_validate(SMALL | {"optimizer": given})
+        for schedule in catalog["schedules"]:
+            given = {"name": optimizer["name"], "learning_rate": 1}
+            given["schedule"] = {"name": schedule["name"]}
+            JobSpec.model_validate(SMALL | {"optimizer": given})
 
 
 def test_quantities_are_the_columns_with_their_meaning(catalog: dict[str, Any]) -> None:

@@ -67,3 +67,24 @@ def test_an_epoch_zero_job_measures_the_initial_state(stack: Stack) -> None:
     job = stack.ended(stack.post(digits_spec(epochs=0)))
     assert job["status"] == "succeeded"
     assert stack.epochs(job["id"])["epoch"] == [0]
+
+
+def test_a_linear_job_tells_how_far_it_is_from_the_exact_optimum(stack: Stack) -> None:
+    stack.start_all()
+    spec = {
+        "dataset": {"name": "diabetes", "scale_target": True},
+        "network": {"kind": "linear"},
+        "activation": {"name": "identity"},
+        "loss": {"name": "mae"},
+        "optimizer": {"learning_rate": 0.1, "schedule": {"name": "cosine"}},
+        "epochs": 20,
+    }
+    epochs = stack.epochs(stack.ended(stack.post(spec))["id"])
+    gaps, apart, rates = (
+        epochs[name] for name in ("optimality_gap", "weight_distance", "learning_rate")
+    )
+    assert gaps[0] > 0.1
+    assert 0 < gaps[-1] < 0.01
+    assert 0 < apart[-1] < apart[0]
+    assert rates[0] is None
+    assert 0.1 > rates[1] > rates[-1] > 0

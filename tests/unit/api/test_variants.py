@@ -4,7 +4,8 @@ from typing import Annotated
 
 from service.domain.activations import Activation, AnyActivation
 from service.domain.base import SpecModel
-from service.domain.spec import AnyNetwork, ConstantSchedule, Linear, Mlp
+from service.domain.schedules import ConstantSchedule
+from service.domain.spec import AnyNetwork, Linear, Mlp
 from service.domain.variants import models_in, variants
 
 

@@ -7,10 +7,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from service.domain.activations import Activation, AnyActivation
-from service.domain.losses import AnyLoss, Loss
 
 ACTIVATION: TypeAdapter[Activation] = TypeAdapter(AnyActivation)
-LOSS: TypeAdapter[Loss] = TypeAdapter(AnyLoss)
 
 KINKED_AT_ZERO: list[dict[str, Any]] = [
     {"name": "relu"},
@@ -182,14 +180,3 @@ def test_every_activation_says_what_it_computes(one: type[Activation]) -> None:
 )
 def test_frameworks_disagree_as_the_design_says(name: str, conventions: object) -> None:
     assert activation({"name": name}).framework_conventions() == conventions
-
-
-def test_the_absolute_error_has_a_convention_and_pytorchs_default() -> None:
-    assert LOSS.validate_python({"name": "mae"}).convention == 0.0
-    assert LOSS.validate_python({"name": "mse"}).convention is None
-
-
-@pytest.mark.parametrize(("value", "outside"), [(-1, False), (1, False), (1.5, True), (-2, True)])
-def test_the_subdifferential_of_the_absolute_error(value: float, outside: bool) -> None:
-    loss = LOSS.validate_python({"name": "mae", "derivative_at_zero": value})
-    assert loss.outside_subdifferential == outside

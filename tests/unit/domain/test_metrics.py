@@ -8,7 +8,7 @@ from sqlalchemy import inspect
 from service.db.tables import EpochRow, LayerRow
 from service.domain.metrics import EPOCH_COLUMNS, LAYER_COLUMNS, EpochMetrics, LayerMetrics
 
-# Section 8 of the design, without what linear networks add to it later.
+# Section 8 of the design.
 EPOCHS = [
     "epoch",
     "train_loss",
@@ -28,6 +28,8 @@ EPOCHS = [
     "loss_kink_hits",
     "loss_kink_effective",
     "seconds",
+    "optimality_gap",
+    "weight_distance",
 ]
 LAYERS = [
     "epoch",

@@ -13,17 +13,20 @@ Legend: N examples of the training part, B of a batch, U units of a hidden layer
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import torch
+from sklearn.linear_model import LinearRegression, QuantileRegressor
 from torch import Tensor
 from torch.nn import functional
 
 from service.domain.metrics import EpochMetrics, LayerMetrics
-from service.domain.spec import JobSpec, Sgd
+from service.domain.spec import JobSpec
+from tests.unit.engine.torch_optimizers import TorchSchedule, torch_optimizer
 from workers.training.data import Part, load
-from workers.training.initialisation import initial_weight
+from workers.training.initialisation import initial_layer
 from workers.training.randomness import stream
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
@@ -112,16 +115,64 @@ def apply_activation(spec: Any, z: Tensor, slope: Tensor | None) -> Tensor:
     return h + (learned - learned.detach())
 
 
+def kinked(term: Function, x: Tensor, convention: float) -> Tensor:
+    values: Tensor = WithConvention.apply(x, term, convention)  # type: ignore[no-untyped-call]
+    return values
+
+
+def _pinball(q: float, residual: Tensor) -> Tensor:
+    return torch.maximum(-q * residual, (1 - q) * residual)
+
+
+def _against_the_rest(out: Tensor, labels: Tensor) -> Tensor:
+    """1 for the label's output, else 0; a single output is that of class 1."""
+    if out.shape[1] == 1:
+        return labels[:, None].to(out.dtype)
+    return functional.one_hot(labels, out.shape[1]).to(out.dtype)
+
+
+def _slack(spec: Any, out: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Margin minus the label's output plus each, rounded in the engine's order; and which of
+    them count: not the label's own."""
+    slack = out - out.gather(1, target[:, None]) + spec.margin
+    return slack, functional.one_hot(target, out.shape[1]) == 0
+
+
+def _hinge(spec: Any, out: Tensor, target: Tensor) -> Tensor:
+    slack, is_other = _slack(spec, out, target)
+    hinges = kinked(functional.relu, slack, spec.convention)
+    return torch.where(is_other, hinges, 0.0).sum(1).mean() / out.shape[1]
+
+
+LOSSES: dict[str, Callable[[Any, Tensor, Tensor], Tensor]] = {
+    "mse": lambda spec, out, target: functional.mse_loss(out, target),
+    "mae": lambda spec, out, target: kinked(torch.abs, out - target, spec.convention).mean(),
+    "huber": lambda spec, out, target: functional.huber_loss(out, target, delta=spec.delta),
+    "smooth_l1": lambda spec, out, target: functional.smooth_l1_loss(out, target, beta=spec.beta),
+    "quantile": lambda spec, out, target: kinked(
+        partial(_pinball, spec.q), out - target, spec.convention
+    ).mean(),
+    "cross_entropy": lambda spec, out, target: functional.cross_entropy(out, target),
+    "bce": lambda spec, out, target: functional.binary_cross_entropy_with_logits(
+        out, _against_the_rest(out, target)
+    ),
+    "hinge": _hinge,
+}
+
+
 def loss_of(spec: Any, out: Tensor, target: Tensor) -> Tensor:
     """The mean over examples and outputs."""
-    if spec.name == "cross_entropy":
-        return functional.cross_entropy(out, target)
-    if spec.name == "mse":
-        return functional.mse_loss(out, target)
-    distances: Tensor = WithConvention.apply(  # type: ignore[no-untyped-call]
-        out - target, torch.abs, spec.convention
-    )
-    return distances.mean()
+    return LOSSES[spec.name](spec, out, target)
+
+
+def loss_kink_hits(spec: Any, out: Tensor, target: Tensor) -> int:
+    """How often the loss of a batch was exactly at its kink."""
+    if spec.name in ("mae", "quantile"):
+        return int((out == target).sum())
+    if spec.name == "hinge":
+        slack, is_other = _slack(spec, out, target)
+        return int(((slack == 0) & is_other).sum())
+    return 0
 
 
 @dataclass(kw_only=True)
@@ -139,11 +190,12 @@ class PlainNetwork:
     def __init__(self, spec: JobSpec) -> None:
         self.spec, dtype = spec, DTYPES[spec.precision]
         init, sizes = spec.network.init, list(pairwise(spec.layer_widths))
-        self.weights = [
-            initial_weight(init, i, o, stream(spec.seed, "weights", layer)).to(dtype)
+        layers = [
+            initial_layer(init, i, o, stream(spec.seed, "weights", layer))
             for layer, (i, o) in enumerate(sizes)
         ]
-        self.biases = [torch.full((o,), init.bias, dtype=dtype) for _, o in sizes]
+        self.weights = [weight.to(dtype) for weight, _ in layers]
+        self.biases = [bias.to(dtype) for _, bias in layers]
         self.slopes: list[Tensor | None] = [None for _ in sizes]
         if spec.activation.name == "prelu":
             start = torch.full((1,), spec.activation.init, dtype=dtype)
@@ -208,26 +260,10 @@ class PlainTraining:
         self.layers = len(spec.layer_widths) - 2
         self.step = 0
         self.diverged_at: int | None = None
-        optimizer = spec.optimizer
-        self.optimizer: torch.optim.Optimizer = (
-            torch.optim.SGD(
-                self.network.parameters,
-                lr=optimizer.learning_rate,
-                momentum=optimizer.momentum,
-                nesterov=optimizer.nesterov,
-                weight_decay=optimizer.weight_decay,
-                foreach=False,
-            )
-            if isinstance(optimizer, Sgd)
-            else torch.optim.Adam(
-                self.network.parameters,
-                lr=optimizer.learning_rate,
-                betas=(optimizer.beta1, optimizer.beta2),
-                eps=optimizer.eps,
-                weight_decay=optimizer.weight_decay,
-                foreach=False,
-            )
-        )
+        self.optimizer = torch_optimizer(spec, self.network.parameters)
+        self.schedule = TorchSchedule(spec, self.optimizer)
+        self.rate: float | None = None
+        self.optimum = linear_optimum(spec, *self.train)
 
     def run(self) -> PlainRun:
         epochs: list[PlainEpoch] = []
@@ -263,7 +299,9 @@ class PlainTraining:
         bound = self.spec.optimizer.clip_grad_norm
         if bound is not None:
             torch.nn.utils.clip_grad_norm_(self.network.parameters, bound, foreach=False)
+        self.rate = float(self.optimizer.param_groups[0]["lr"])
         self.optimizer.step()
+        self.schedule.step()
         for i, old in enumerate(before):
             new = self.network.layer(i)
             moved = norm([b - a for a, b in zip(old, new, strict=True)])
@@ -276,8 +314,7 @@ class PlainTraining:
             for kink in self.spec.activation.kinks:
                 steps.kink_hits[i] += int((z == kink).sum())
                 steps.kink_effective[i] += int(((z == kink) & (upstream != 0)).sum())
-        if self.spec.loss.name == "mae":
-            steps.loss_kink_hits += int((done.out == target).sum())
+        steps.loss_kink_hits += loss_kink_hits(self.spec.loss, done.out.detach(), target)
 
     def _gradient_norms(self, steps: Steps) -> float:
         for i in range(self.layers):
@@ -310,7 +347,7 @@ class PlainTraining:
                 train_metric=train_metric,
                 validation_loss=validation_loss,
                 validation_metric=validation_metric,
-                learning_rate=self.spec.optimizer.learning_rate if was_trained else None,
+                learning_rate=self.rate,
                 grad_norm_mean=_mean(steps.grad_norms),
                 grad_norm_max=_max(steps.grad_norms),
                 grad_norm_last=_last(steps.grad_norms),
@@ -324,11 +361,22 @@ class PlainTraining:
                 # Upstream of a residual is its weight in the mean, 1 / (n C): never 0.
                 loss_kink_effective=steps.loss_kink_hits if was_trained else None,
                 seconds=None,
+                optimality_gap=None if self.optimum is None else self._gap(train_loss),
+                weight_distance=None if self.optimum is None else self._distance(),
             ),
             layers=layers,
             activity=[h.double().abs().mean(0).tolist() for h in done.h],
             dead=[(slope == 0).all(0).tolist() for slope in slopes],
         )
+
+    def _gap(self, loss: float | None) -> float | None:
+        least = 0.0 if self.optimum is None else self.optimum[0]
+        return None if loss is None else (loss - least) / least
+
+    def _distance(self) -> float:
+        ours = torch.cat([self.network.weights[0], self.network.biases[0][None]])
+        assert self.optimum is not None
+        return float(torch.linalg.vector_norm(ours.double() - self.optimum[1]))
 
     def _judge(self, out: Tensor, target: Tensor) -> tuple[float | None, float | None]:
         """Loss and metric of a part; None where it is empty. R² of constant targets is None."""
@@ -336,7 +384,8 @@ class PlainTraining:
             return None, None
         loss = loss_of(self.spec.loss, out, target).item()
         if self.spec.dataset.task == "classification":
-            hits = (out.argmax(1) == target).double().mean().item()
+            answer = out.argmax(1) if out.shape[1] > 1 else (out[:, 0] > 0).long()
+            hits = (answer == target).double().mean().item()
             return loss, math.nan if math.isnan(loss) else hits
         spread = ((target.double() - target.double().mean(0)) ** 2).sum().item()
         rest = ((out.double() - target.double()) ** 2).sum().item()
@@ -367,6 +416,22 @@ class PlainTraining:
             weight_norm=norm(self.network.layer(i)),
             effective_rank=effective_rank(h[:RANK_SAMPLE]),
         )
+
+
+def linear_optimum(spec: JobSpec, x: Tensor, target: Tensor) -> tuple[float, Tensor] | None:
+    """Least loss, weights and bias [F + 1, 1] of a linear network with one target, by
+    scikit-learn; None for other networks and losses."""
+    if spec.network.kind != "linear" or spec.loss.name not in ("mse", "mae", "quantile"):
+        return None
+    features, wanted = x.double().numpy(), target.double().numpy()[:, 0]
+    model: Any = LinearRegression()
+    if spec.loss.name != "mse":
+        q = getattr(spec.loss, "q", 0.5)
+        model = QuantileRegressor(quantile=q, alpha=0, solver="highs")
+    model.fit(features, wanted)
+    answers = torch.from_numpy(model.predict(features))[:, None]
+    parameters = torch.tensor([*model.coef_, model.intercept_])[:, None]
+    return loss_of(spec.loss, answers, target.double()).item(), parameters
 
 
 def effective_rank(h: Tensor) -> float | None:

@@ -1,16 +1,20 @@
 """Every number of every event against one network in a plain autograd loop."""
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
+from numpy.typing import NDArray
 
 from service.domain.spec import JobSpec
 from tests.unit.engine.comparing import differences
 from tests.unit.engine.running import run_all
 
+GiveDiabetes = Callable[[NDArray[Any], NDArray[Any]], None]
 BLOBS = {"name": "blobs", "size": 53, "centers": 3, "features": 3, "noise": 4.0}
 LINEAR = {"name": "linear", "size": 47, "features": 5}
 
@@ -99,8 +103,31 @@ def test_a_linear_network_agrees(task: dict[str, Any]) -> None:
         ({"name": "adam"}, (0.0,)),
         ({"name": "adam", "beta1": 0.5, "beta2": 0.9, "eps": 1e-4}, (0.0,)),
         ({"name": "adam", "clip_grad_norm": 0.3}, (0.0,)),
+        ({"name": "sgd"}, (0.0, 0.9)),
+        ({"name": "adamw"}, (0.0,)),
+        ({"name": "adamw", "beta1": 0.5, "clip_grad_norm": 0.3}, (0.0,)),
+        ({"name": "rmsprop"}, (0.0, 0.9)),
+        ({"name": "rmsprop", "alpha": 0.5, "eps": 1e-3, "clip_grad_norm": 0.3}, (0.5,)),
+        ({"name": "sgd", "schedule": {"name": "cosine", "final_fraction": 0.1}}, (0.0,)),
+        ({"name": "adamw", "schedule": {"name": "step", "every": 1}}, (0.0,)),
+        ({"name": "rmsprop", "schedule": {"name": "warmup", "steps": 7}}, (0.0, 0.5)),
     ],
-    ids=["momentum", "nesterov", "clipped", "adam", "other-adam", "clipped-adam"],
+    ids=[
+        "momentum",
+        "nesterov",
+        "clipped",
+        "adam",
+        "other-adam",
+        "clipped-adam",
+        "some-momentum",
+        "adamw",
+        "clipped-adamw",
+        "rmsprop",
+        "clipped-rmsprop",
+        "cosine",
+        "step",
+        "warmup",
+    ],
 )
 def test_every_optimizer_agrees(
     task: dict[str, Any], optimizer: dict[str, Any], momenta: tuple[float, ...]
@@ -144,6 +171,8 @@ def test_every_activation_agrees(activation: dict[str, Any]) -> None:
         {"name": "xavier_normal"},
         {"name": "xavier_uniform"},
         {"name": "lecun_normal"},
+        {"name": "lecun_uniform"},
+        {"name": "randomized_asymmetric"},
         {"name": "orthogonal"},
         {"name": "normal", "scale": 0.3},
         {"name": "uniform", "scale": 0.3},
@@ -172,7 +201,7 @@ def test_real_classes_agree(name: str) -> None:
     assert disagreements(specs) == {}
 
 
-@pytest.mark.parametrize("loss", ["mse", "mae"])
+@pytest.mark.parametrize("loss", ["mse", "mae", "huber", "smooth_l1", "quantile"])
 def test_real_targets_agree(loss: str) -> None:
     specs = cohort(
         dataset={"name": "diabetes", "scale_target": True},
@@ -203,6 +232,30 @@ def test_single_precision_agrees_for_28_steps(task: dict[str, Any], hidden: list
     assert disagreements(specs) == {}
 
 
+LOSSES: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
+    (LINEAR, [{"name": "huber", "delta": delta} for delta in (0.1, 1.0, 10.0)]),
+    (LINEAR, [{"name": "smooth_l1", "beta": beta} for beta in (0.1, 1.0, 10.0)]),
+    (LINEAR, [{"name": "quantile", "q": q} for q in (0.1, 0.5, 0.8)]),
+    (BLOBS, [{"name": "bce"}]),
+    ({"name": "two_moons", "size": 50}, [{"name": "bce"}]),
+    ({"name": "two_moons", "size": 50}, [{"name": "hinge", "margin": m} for m in (0.5, 1.0)]),
+    (BLOBS, [{"name": "hinge", "margin": margin} for margin in (0.5, 1.0, 4.0)]),
+]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "losses"), LOSSES, ids=lambda one: one["name"] if isinstance(one, dict) else None
+)
+@pytest.mark.parametrize("network", [{"kind": "linear"}, {"hidden": [7, 5]}], ids=["linear", "mlp"])
+def test_every_loss_agrees_with_other_parameters_in_the_same_stack(
+    dataset: dict[str, Any], losses: list[dict[str, Any]], network: dict[str, Any]
+) -> None:
+    specs = [
+        spec for loss in losses for spec in cohort(dataset=dataset, loss=loss, network=network)[:2]
+    ]
+    assert disagreements(specs) == {}
+
+
 KINKED_DATA: dict[str, Any] = {
     "name": "blobs",
     "size": 41,
@@ -213,6 +266,59 @@ KINKED_DATA: dict[str, Any] = {
 }
 """The one feature is exactly 0 or 1, so where biases are 0 half of the examples meet the kink in
 every layer."""
+
+
+CONVENTIONS = (0.0, 0.3, 0.9, -2.0)
+
+
+@pytest.mark.parametrize("loss", [{"name": "mae"}, {"name": "quantile", "q": 0.3}], ids=str)
+def test_every_convention_agrees_where_residuals_are_0(
+    given_diabetes: GiveDiabetes, loss: dict[str, Any]
+) -> None:
+    """Half of the targets are 0, which is what a network of zeros answers; so are half of the
+    examples, for which it goes on to answer 0 for as long as its bias does not move."""
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((442, 10)) * (np.arange(442) % 2)[:, None]
+    given_diabetes(features, rng.integers(0, 3, 442) * (np.arange(442) % 2).astype(float))
+    specs = cohort(
+        dataset={"name": "diabetes", "scaling": "none"},
+        loss=loss,
+        network={"kind": "linear"},
+        batch_size=64,
+    )
+    losses = [specs[0].loss, *(specs[0].loss.model_copy(update=chosen(a)) for a in CONVENTIONS)]
+    specs = [spec.model_copy(update={"loss": one}) for spec, one in zip(specs, losses, strict=True)]
+    stories = run_all(specs)
+    assert [differences(*pair) for pair in zip(specs, stories, strict=True)] == [[]] * len(specs)
+    assert all((one.epochs[1].metrics.loss_kink_hits or 0) > 10 for one in stories)
+
+
+def test_every_convention_agrees_where_margins_are_met() -> None:
+    """32 examples, half of them x = 0 of one class and half x = 1 of the other, in one batch. The
+    first step of rate 2 makes the outputs at x = 1 -1/2 and 1/2: exactly at the margin of 1."""
+    specs = [
+        spec.model_copy(update={"loss": spec.loss.model_copy(update=chosen(a))})
+        for a, spec in zip(
+            CONVENTIONS,
+            cohort(
+                dataset=KINKED_DATA | {"size": 40},
+                loss={"name": "hinge"},
+                network={"kind": "linear"},
+                batch_size=64,
+            ),
+            strict=False,
+        )
+    ]
+    plain = specs[0].optimizer.model_copy(update={"learning_rate": 2.0})
+    specs = [spec.model_copy(update={"optimizer": plain}) for spec in specs]
+    stories = run_all(specs)
+    assert [differences(*pair) for pair in zip(specs, stories, strict=True)] == [[]] * len(specs)
+    assert [one.epochs[2].metrics.loss_kink_hits for one in stories] == [16] * len(specs)
+    assert len({one.epochs[2].metrics.grad_norm_last for one in stories}) == len(specs)
+
+
+def chosen(convention: float) -> dict[str, float]:
+    return {"derivative_at_zero": convention}
 
 
 @pytest.mark.parametrize(
@@ -265,17 +371,41 @@ def activations(draw: DrawFn) -> dict[str, Any]:
     return chosen
 
 
+RESIDUALS = ["mse", "mae", "huber", "smooth_l1", "quantile"]
+LABELS = ["cross_entropy", "bce", "hinge"]
+LOSS_PARAMETERS = {"huber": "delta", "smooth_l1": "beta", "quantile": "q", "hinge": "margin"}
+
+
+SCHEDULES: list[dict[str, Any]] = [
+    {"name": "constant"},
+    {"name": "step", "every": 1, "gamma": 0.5},
+    {"name": "cosine"},
+    {"name": "warmup", "steps": 3, "start_fraction": 0.2},
+]
+
+
+@st.composite
+def losses(draw: DrawFn, name: str) -> dict[str, Any]:
+    chosen: dict[str, Any] = {"name": name}
+    if name in LOSS_PARAMETERS:
+        chosen[LOSS_PARAMETERS[name]] = draw(st.floats(0.05, 0.95))
+    if name in ("mae", "quantile", "hinge") and draw(st.booleans()):
+        chosen["derivative_at_zero"] = draw(st.floats(-2, 2))
+    return chosen
+
+
 @st.composite
 def cohorts(draw: DrawFn) -> list[JobSpec]:
     """One to four specs of one cohort key."""
     kinds: list[tuple[dict[str, Any], list[str]]] = [
-        ({"name": "linear", "features": 3}, ["mse", "mae"]),
-        ({"name": "abs"}, ["mse", "mae"]),
-        ({"name": "blobs", "noise": 5.0, "centers": 4}, ["cross_entropy"]),
-        ({"name": "two_moons"}, ["cross_entropy"]),
-        (KINKED_DATA, ["cross_entropy"]),
+        ({"name": "linear", "features": 3}, RESIDUALS),
+        ({"name": "abs"}, RESIDUALS),
+        ({"name": "blobs", "noise": 5.0, "centers": 4}, LABELS),
+        ({"name": "two_moons"}, LABELS),
+        (KINKED_DATA, LABELS),
     ]
-    data, losses = draw(st.sampled_from(kinds))
+    data, fitting = draw(st.sampled_from(kinds))
+    loss = draw(st.sampled_from(fitting))
     shared = {
         "dataset": {"scaling": draw(st.sampled_from(["standard", "minmax"]))}
         | data
@@ -284,24 +414,31 @@ def cohorts(draw: DrawFn) -> list[JobSpec]:
             "validation_fraction": draw(st.sampled_from([0, 0.2, 0.5])),
         },
         "network": {"hidden": draw(st.lists(st.integers(1, 9), min_size=1, max_size=3))},
-        "loss": {"name": draw(st.sampled_from(losses))},
         "epochs": draw(st.integers(0, 3)),
         "batch_size": draw(st.integers(3, 50)),
         "precision": "float64",
     }
-    name = draw(st.sampled_from(["sgd", "adam"]))
+    name = draw(st.sampled_from(["sgd", "adam", "adamw", "rmsprop"]))
     activation = draw(activations())
     rates = st.floats(1e-3, 0.02)
+    # Gradients of kinked losses are sums of a few equal shares, which cancel to 0 in one order and
+    # to 1e-17 in another; an eps of 1e-8 would make steps of 1e-9 of that.
+    steady = {} if name == "sgd" else {"eps": 1e-3}
     return [
         JobSpec.model_validate(
             shared
             | {
                 "activation": activation,
-                "optimizer": {
+                "loss": draw(losses(loss)),
+                "optimizer": steady
+                | {
                     "name": name,
                     "learning_rate": draw(rates),
                     "weight_decay": draw(st.sampled_from([0.0, 0.01])),
-                },
+                    "clip_grad_norm": draw(st.sampled_from([None, 0.3])),
+                    "schedule": draw(st.sampled_from(SCHEDULES)),
+                }
+                | ({} if "adam" in name else {"momentum": draw(st.sampled_from([0.0, 0.7]))}),
                 "seed": draw(st.integers(0, 2**63 - 1)),
             }
         )

@@ -129,7 +129,7 @@ def test_data_that_cannot_be_used_is_one_failed_event(
         {"network": {"hidden": [5]}},
         {"activation": {"name": "tanh"}},
         {"loss": {"name": "mae"}},
-        {"optimizer": {"learning_rate": 0.1, "momentum": 0.9}},
+        {"optimizer": {"name": "adam", "learning_rate": 0.1}},
         {"dataset": {"name": "abs", "size": 65}},
     ],
     ids=lambda change: next(iter(change)),

@@ -1,6 +1,7 @@
 """A member's numbers are the same to the bit whatever it trains with, in whatever order and with
 however many threads. Compared is everything but the wall time."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -79,7 +80,12 @@ def test_every_batch_size_is_exact(batch_size: int) -> None:
     assert_exact(members(batch_size=batch_size, epochs=1))
 
 
-@pytest.mark.parametrize("task", [CLASSES, TARGETS, DISTANCES], ids=["ce", "mse", "mae"])
+QUANTILES: dict[str, Any] = TARGETS | {"loss": {"name": "quantile", "q": 0.3}}
+
+
+@pytest.mark.parametrize(
+    "task", [CLASSES, TARGETS, DISTANCES, QUANTILES], ids=["ce", "mse", "mae", "quantile"]
+)
 def test_a_linear_network_is_exact(task: dict[str, Any]) -> None:
     assert_exact(members(**task, network={"kind": "linear", "init": {"name": "lecun_normal"}}))
 
@@ -95,6 +101,30 @@ def test_every_precision_and_loss_is_exact(precision: str, loss: str) -> None:
     assert_exact(members(**task, precision=precision))
 
 
+@pytest.mark.parametrize(
+    ("task", "loss", "parameter"),
+    [
+        (TARGETS, "huber", "delta"),
+        (TARGETS, "smooth_l1", "beta"),
+        (TARGETS, "quantile", "q"),
+        (CLASSES, "hinge", "margin"),
+        (CLASSES, "bce", None),
+        ({"dataset": {"name": "two_moons", "size": 60}}, "bce", None),
+    ],
+    ids=["huber", "smooth_l1", "quantile", "hinge", "bce", "bce of two"],
+)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_losses_with_other_parameters_in_the_same_stack_are_exact(
+    task: dict[str, Any], loss: str, parameter: str | None, precision: str
+) -> None:
+    specs = members(**task | {"loss": {"name": loss}}, precision=precision)
+    for i, spec in enumerate(specs):
+        if parameter is not None:
+            own = spec.loss.model_copy(update={parameter: (i + 1) / (len(specs) + 1)})
+            specs[i] = spec.model_copy(update={"loss": own})
+    assert_exact(specs)
+
+
 @pytest.mark.parametrize("precision", ["float64", "float32", "bfloat16", "float16"])
 @pytest.mark.parametrize(
     "optimizer",
@@ -104,11 +134,81 @@ def test_every_precision_and_loss_is_exact(precision: str, loss: str) -> None:
         {"clip_grad_norm": 0.1},
         {"name": "adam"},
         {"name": "adam", "clip_grad_norm": 0.1},
+        {"name": "adamw"},
+        {"name": "rmsprop"},
+        {"name": "rmsprop", "momentum": 0.9, "clip_grad_norm": 0.1},
     ],
-    ids=["momentum", "nesterov", "clipped", "adam", "clipped-adam"],
+    ids=[
+        "momentum",
+        "nesterov",
+        "clipped",
+        "adam",
+        "clipped-adam",
+        "adamw",
+        "rmsprop",
+        "clipped-rmsprop",
+    ],
 )
 def test_every_optimizer_is_exact(precision: str, optimizer: dict[str, Any]) -> None:
     assert_exact(members(20, optimizer=optimizer, precision=precision, epochs=1))
+
+
+SCHEDULES: list[dict[str, Any]] = [
+    {"name": "constant"},
+    {"name": "cosine"},
+    {"name": "step", "every": 1},
+    {"name": "warmup", "steps": 5},
+]
+
+
+def mixed(name: str, *, too_fast: float = 1e30, **changes: Any) -> list[JobSpec]:
+    """Members of which some have momentum, decay, a schedule, a bound on the norm, and others
+    have not. Every ninth has a rate with which it diverges, and no bound."""
+    specs = members(36, **changes)
+    for i, spec in enumerate(specs):
+        own: dict[str, Any] = {
+            "name": name,
+            "learning_rate": too_fast if i % 9 == 8 else spec.optimizer.learning_rate,
+            "weight_decay": (0.0, 0.01, 0.0)[i % 3],
+            "clip_grad_norm": (None, 0.1, None, 5.0)[i % 4] if i % 9 != 8 else None,
+            "schedule": SCHEDULES[i % 4],
+        }
+        if name in ("sgd", "rmsprop"):
+            own["momentum"] = (0.0, 0.9)[i % 2]
+        specs[i] = JobSpec.model_validate(spec.model_dump() | {"optimizer": own})
+    return specs
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "rmsprop"])
+@pytest.mark.parametrize("task", [CLASSES, TARGETS], ids=["ce", "mse"])
+def test_members_with_and_without_momentum_decay_bound_and_schedule_are_exact(
+    task: dict[str, Any], name: str, precision: str
+) -> None:
+    specs = mixed(name, **task, precision=precision)
+    expected = bits(specs)
+    for i in (0, 1, 2, 3, 8, 17, 26, 35):
+        assert bits([specs[i]])[0] == expected[i]
+    assert bits(specs[::-1]) == expected[::-1]
+
+
+def test_a_weight_that_is_infinite_stays_so_where_others_have_momentum_and_decay() -> None:
+    """0 times infinity would be NaN. With a loss whose slope is bounded a weight can be infinite,
+    and its gradient finite, for the rest of an epoch."""
+    specs = mixed(
+        "sgd",
+        too_fast=3e38,
+        dataset={"name": "abs", "size": 60, "scaling": "none"},
+        loss={"name": "huber", "delta": 10.0},
+        network={"kind": "linear", "init": {"name": "normal", "scale": 100.0}},
+    )
+    stories = run_all(specs)
+    (story,) = (stories[i] for i in (26,))
+    assert specs[26].optimizer.weight_decay == 0
+    assert story.last.metrics.train_loss == math.inf
+    assert [run_one(specs[i]).bits for i in (8, 17, 26, 35)] == [
+        stories[i].bits for i in (8, 17, 26, 35)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,9 @@ def test_the_back_ends_agree_in_single_precision(activation: dict[str, Any]) -> 
         ({"precision": "bfloat16"}, "stacked-torch"),
         ({"precision": "float16"}, "stacked-torch"),
         ({"activation": {"name": "rrelu"}}, "stacked-torch"),
+        ({"loss": {"name": "huber"}}, "native"),
+        ({"optimizer": {"name": "rmsprop", "learning_rate": 0.1}}, "native"),
+        ({"optimizer": {"learning_rate": 0.1, "schedule": {"name": "cosine"}}}, "native"),
     ],
     ids=str,
 )

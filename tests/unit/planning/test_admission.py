@@ -96,7 +96,8 @@ def test_bundled_data_have_no_size_to_exceed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dataset", "loss"), [("digits", "mse"), ("digits", "mae"), ("diabetes", "cross_entropy")]
+    ("dataset", "loss"),
+    [("digits", "mse"), ("digits", "huber"), ("diabetes", "bce"), ("diabetes", "hinge")],
 )
 def test_the_loss_must_fit_the_task(dataset: str, loss: str) -> None:
     changes = {"dataset": {"name": dataset}, "loss": {"name": loss}}
@@ -140,11 +141,21 @@ def test_a_convention_outside_the_subdifferential_is_flagged() -> None:
     assert "[1, 2]" in warning.detail
 
 
-def test_so_is_one_of_the_loss() -> None:
-    loss = {"name": "mae", "derivative_at_zero": 2.0}
-    assert codes(loss=loss, batch_size=32) == [
-        ("outside_subdifferential", "/loss/derivative_at_zero")
-    ]
+@pytest.mark.parametrize(
+    ("loss", "interval", "term"),
+    [
+        ({"name": "mae"}, "[-1, 1]", "|r| at r = 0"),
+        ({"name": "quantile", "q": 0.25}, "[-0.25, 0.75]", "max(-q * r, (1 - q) * r)"),
+    ],
+)
+def test_so_is_one_of_the_loss(loss: dict[str, Any], interval: str, term: str) -> None:
+    (warning,) = warn(job_spec(loss=loss | {"derivative_at_zero": 2.0}, batch_size=32))
+    assert (warning.code, warning.pointer) == (
+        "outside_subdifferential",
+        "/loss/derivative_at_zero",
+    )
+    assert interval in warning.detail
+    assert term in warning.detail
 
 
 def test_an_activation_without_a_hidden_layer_is_unused() -> None:

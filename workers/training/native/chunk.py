@@ -19,7 +19,7 @@ from workers.training.chunk import BackEnd, Chunk, ChunkMaker, Setting
 from workers.training.cohort import Member
 from workers.training.native.interface import Found, Library, MemberRecord, PartRecord
 from workers.training.native.program import member_record, program
-from workers.training.optimizers import OPTIMIZERS, OptimizerKernel
+from workers.training.optimizers import OPTIMIZERS, OptimizerKernel, learning_rates
 from workers.training.probes import RankSamples, norms_of
 from workers.training.readings import EpochFindings, PassFindings, Readings, judge
 from workers.training.stacking import Scratch
@@ -92,9 +92,8 @@ class NativeChunk(Chunk):
             optimizers, shapes, setting.device, Scratch()
         )
         self._optimizer.remember(state)
-        self._program = program(
-            specs[0], shapes, self._optimizer, rates=self._optimizer.plan(1, 1).table.shape[1]
-        )
+        numbers = self._optimizer.table(1, np.zeros((1, len(members)))).shape[1]
+        self._program = program(specs[0], shapes, self._optimizer, rates=numbers)
         self._bench = _open(library, self, shapes.storage == torch.float64)
         self._records = [self._record(k) for k in range(len(members))]
         self._measures = StepMeasures(len(members), np.ones(len(members)))
@@ -144,10 +143,8 @@ class NativeChunk(Chunk):
         """Yields None after each call of the kernel."""
         self._measures.start()
         self._loss_kink_hits = np.zeros(len(self.members))
-        rates = None
         if epoch > 0:
             yield from self.train_epoch(epoch)
-            rates = [member.spec.optimizer.learning_rate for member in self.members]
         for name in self._parts:
             yield from self.evaluate(name)
         yield judge(
@@ -155,7 +152,7 @@ class NativeChunk(Chunk):
             self._measures,
             step=self.state.step,
             tau=self.tau,
-            learning_rates=rates,
+            learning_rates=self.last_rates() if epoch else None,
         )
 
     def train_epoch(self, epoch: int) -> Iterator[None]:
@@ -163,7 +160,8 @@ class NativeChunk(Chunk):
         orders = batches.permutations(self.members, epoch)
         for first in range(0, batches.steps, batches.block_steps):
             steps = min(batches.block_steps, batches.steps - first)
-            plan = self._optimizer.plan(self.state.step + 1, steps)
+            step = self.state.step + 1
+            plan = self._optimizer.plan(step, learning_rates(self.members, step, steps))
             rates = np.ascontiguousarray(plan.table.transpose(2, 0, 1))
             width = self._library.log_width(self._program.layers)
             log = np.empty((len(self.members), steps, width))
@@ -237,6 +235,7 @@ class NativeChunk(Chunk):
             eigenvalues=[eigenvalues[f"eigenvalues/{i}"].numpy() for i in range(len(hidden))],
             weight_norms=norms_of(self.state.parameters),
             loss_kink_hits=self._loss_kink_hits,
+            distances=self.distances(),
         )
 
 

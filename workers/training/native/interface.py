@@ -33,7 +33,7 @@ class MemberRecord(ctypes.Structure):
         ("has_convention", c_int32),
         ("kinks", c_int32),
         ("kink_points", c_double * 2),
-        ("loss", c_double * 2),
+        ("loss", c_double * 4),
         ("optimizer", c_double * 8),
         ("clip_norm", c_double),
     )

@@ -49,6 +49,11 @@ _LOSSES: dict[str, tuple[int, Callable[[Any], Numbers]]] = {
     "cross_entropy": (0, _none),
     "mse": (1, _none),
     "mae": (2, lambda spec: (spec.derivative_at_zero,)),
+    "huber": (3, lambda spec: (spec.delta, 1.0)),
+    "smooth_l1": (3, lambda spec: (spec.beta, spec.beta)),
+    "quantile": (4, lambda spec: (-spec.q, 1 - spec.q, spec.convention)),
+    "bce": (5, _none),
+    "hinge": (6, lambda spec: (spec.margin, spec.derivative_at_zero)),
 }
 
 _SMALLEST = {name: torch.finfo(getattr(torch, name)).tiny for name in ("float32", "float64")}
@@ -60,9 +65,17 @@ def _adam(spec: JobSpec) -> Numbers:
     return given.beta1, given.beta2, 1 - given.beta1, 1 - given.beta2, eps
 
 
+def _rmsprop(spec: JobSpec) -> Numbers:
+    given: Any = spec.optimizer
+    eps = max(given.eps, _SMALLEST[spec.precision])
+    return given.momentum, given.alpha, 1 - given.alpha, eps
+
+
 _OPTIMIZERS: dict[str, tuple[int, Callable[[Any], Numbers]]] = {
     "sgd": (0, lambda spec: (spec.optimizer.momentum, float(spec.optimizer.nesterov))),
     "adam": (1, _adam),
+    "adamw": (2, _adam),
+    "rmsprop": (3, _rmsprop),
 }
 
 
@@ -109,7 +122,7 @@ def member_record(
         has_convention=convention is not None,
         kinks=len(kinks),
         kink_points=_array(2, kinks),
-        loss=_array(2, _LOSSES[loss.name][1](loss)),
+        loss=_array(4, _LOSSES[loss.name][1](loss)),
         optimizer=_array(8, (optimizer.weight_decay, *_OPTIMIZERS[optimizer.name][1](spec))),
         clip_norm=optimizer.clip_grad_norm or 0.0,
     )

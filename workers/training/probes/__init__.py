@@ -11,6 +11,7 @@ from workers.training.probes.dormant import count_dormant
 from workers.training.probes.effective_rank import RankSamples, effective_ranks
 from workers.training.probes.gradient_norm import gradient_norms, over_layers
 from workers.training.probes.kinks import ActivationKinks
+from workers.training.probes.optimality import distances, gap
 from workers.training.probes.parameter_norms import ParameterNorms, norms_of
 from workers.training.probes.saturated import count_saturated
 from workers.training.probes.series import Series
@@ -30,7 +31,9 @@ __all__ = [
     "count_dormant",
     "count_saturated",
     "count_zeros",
+    "distances",
     "effective_ranks",
+    "gap",
     "gradient_norms",
     "mark_dead",
     "norms_of",

@@ -7,8 +7,10 @@ is seven standard errors; a mean to std / 490, so 1.5% of std likewise.
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from service.domain.spec import Init, JobSpec
@@ -18,7 +20,8 @@ from tests.unit.engine.parts.trainings import (
     initial_parameters,
     largest_difference,
 )
-from workers.training.initialisation import INITIALIZERS, initial_weight
+from tests.unit.engine.running import run_all
+from workers.training.initialisation import INITIALIZERS, initial_layer
 
 FAN_IN, FAN_OUT = 600, 400
 
@@ -28,16 +31,18 @@ TORCH: dict[str, Any] = {
     "xavier_normal": nn.init.xavier_normal_,
     "xavier_uniform": nn.init.xavier_uniform_,
     "lecun_normal": lambda w: nn.init.kaiming_normal_(w, nonlinearity="linear"),
+    "lecun_uniform": lambda w: nn.init.kaiming_uniform_(w, nonlinearity="linear"),
     "normal": lambda w: nn.init.normal_(w, std=0.3),
     "uniform": lambda w: nn.init.uniform_(w, -0.3, 0.3),
     "orthogonal": nn.init.orthogonal_,
     "zeros": nn.init.zeros_,
 }
 NORMAL = ("kaiming_normal", "xavier_normal", "lecun_normal", "normal")
-UNIFORM = ("kaiming_uniform", "xavier_uniform", "uniform")
+UNIFORM = ("kaiming_uniform", "xavier_uniform", "lecun_uniform", "uniform")
 BOUNDS = {
     "kaiming_uniform": math.sqrt(6 / FAN_IN),
     "xavier_uniform": math.sqrt(6 / (FAN_IN + FAN_OUT)),
+    "lecun_uniform": math.sqrt(3 / FAN_IN),
     "uniform": 0.3,
 }
 
@@ -49,7 +54,7 @@ def init(name: str, **changes: float) -> Init:
 
 def drawn(name: str, fan_in: int = FAN_IN, fan_out: int = FAN_OUT, seed: int = 0) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    return initial_weight(init(name), fan_in, fan_out, generator)
+    return initial_layer(init(name), fan_in, fan_out, generator)[0]
 
 
 def by_torch(name: str) -> Tensor:
@@ -75,7 +80,7 @@ def spec_of(**changes: Any) -> JobSpec:
 
 
 def test_the_references_cover_the_whole_catalogue() -> None:
-    assert set(TORCH) == set(INITIALIZERS)
+    assert {*TORCH, "randomized_asymmetric"} == set(INITIALIZERS)
 
 
 @pytest.mark.parametrize("name", [*NORMAL, *UNIFORM])
@@ -118,11 +123,64 @@ def test_orthogonal_weights_prefer_no_sign() -> None:
     assert 60 < sum(value > 0 for value in first) < 140
 
 
+def by_the_paper(fan_in: int, fan_out: int, seed: int) -> NDArray[np.float64]:
+    """Weights and bias of each unit, [fan_out, fan_in + 1], as Lu et al. 2019 draw them."""
+    rng = np.random.default_rng(seed)
+    drawn: NDArray[np.float64] = rng.standard_normal((fan_out, fan_in + 1)) * 0.6007 / fan_in**0.5
+    for unit in drawn:
+        unit[rng.integers(fan_in + 1)] = rng.beta(2, 1)
+    return drawn
+
+
+def test_randomized_asymmetric_layers_are_distributed_as_in_the_paper() -> None:
+    """Of 20,000 units with 4 inputs each. The largest difference of two samples' distribution
+    functions is below 1.95 sqrt(2 / 20,000) = 0.0195 with probability 0.999."""
+    generator = torch.Generator().manual_seed(0)
+    weight, bias = initial_layer(init("randomized_asymmetric"), 4, 20_000, generator)
+    ours, theirs = np.vstack([weight, bias[None]]).T, by_the_paper(4, 20_000, seed=1)
+    for drawn, expected in (
+        (ours[:, 4], theirs[:, 4]),
+        (ours[:, 0], theirs[:, 0]),
+        (ours.max(axis=1), theirs.max(axis=1)),
+        (ours.min(axis=1), theirs.min(axis=1)),
+        (ours.sum(axis=1), theirs.sum(axis=1)),
+    ):
+        points = np.sort(np.concatenate([drawn, expected]))
+        gaps = [np.searchsorted(np.sort(one), points) / 20_000 for one in (drawn, expected)]
+        assert np.abs(gaps[0] - gaps[1]).max() < 0.0195
+
+
+def test_one_entry_of_each_randomized_asymmetric_unit_is_from_the_beta_distribution() -> None:
+    """With 10,000 inputs the others are within 6 x 0.006 of 0, and a draw of Beta(2, 1) is not
+    for 0.1% of units."""
+    generator = torch.Generator().manual_seed(0)
+    weight, bias = initial_layer(init("randomized_asymmetric"), 10_000, 500, generator)
+    large = torch.cat([weight, bias[None]]) > 0.036
+    assert large.sum(0).le(1).all()
+    assert large.sum() >= 490
+    shares = torch.cat([weight, bias[None]])[large]
+    assert float(shares.max()) <= 1.0
+    assert float(shares.mean()) == pytest.approx(2 / 3, abs=0.05)
+
+
+def test_randomized_asymmetric_networks_have_fewer_units_born_dead() -> None:
+    """Of deep narrow networks, which is what the paper is about."""
+
+    def born_dead(name: str) -> int:
+        dataset = {"name": "abs", "size": 64, "noise": 0.0, "scaling": "none"}
+        network = {"hidden": [2] * 10, "init": {"name": name}}
+        specs = [spec_of(dataset=dataset, network=network, seed=seed) for seed in range(100)]
+        return sum(story.last.layers[-1].dead == 2 for story in run_all(specs))
+
+    assert born_dead("kaiming_normal") > 30
+    assert born_dead("randomized_asymmetric") < born_dead("kaiming_normal") / 2
+
+
 def test_zeros_are_zero() -> None:
     assert not drawn("zeros").any()
 
 
-@pytest.mark.parametrize("name", INITIALIZERS)
+@pytest.mark.parametrize("name", TORCH)
 @pytest.mark.parametrize("bias", [0.0, -0.75])
 def test_every_bias_of_a_network_starts_from_the_value_asked_for(
     name: str, bias: float, monkeypatch: pytest.MonkeyPatch
@@ -175,7 +233,13 @@ def test_precision_only_rounds_the_weights(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_members_weights_do_not_depend_on_its_cohort(monkeypatch: pytest.MonkeyPatch) -> None:
-    inits = [init("xavier_uniform", bias=0.5), init("orthogonal"), init("normal"), init("zeros")]
+    inits = [
+        init("randomized_asymmetric"),
+        init("xavier_uniform", bias=0.5),
+        init("orthogonal"),
+        init("normal"),
+        init("zeros"),
+    ]
     specs = [
         spec_of(seed=seed, network={"hidden": [6, 5], "init": chosen.model_dump()})
         for seed, chosen in enumerate(inits)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from service.domain.spec import JobSpec
+from tests.unit.engine.torch_optimizers import TorchSchedule, torch_optimizer
 from workers.training import Cohort, Member, engine, train
 from workers.training.data import load
 from workers.training.randomness import stream
@@ -108,31 +109,12 @@ class PlainNetwork(nn.Module):
         return [p.T if p.dim() == 2 else p for p in parts]
 
 
-def torch_optimizer(spec: JobSpec, network: nn.Module) -> torch.optim.Optimizer:
-    """The optimizer of torch.optim that the spec names."""
-    chosen = spec.optimizer
-    if chosen.name == "adam":
-        return torch.optim.Adam(
-            network.parameters(),
-            lr=chosen.learning_rate,
-            betas=(chosen.beta1, chosen.beta2),
-            eps=chosen.eps,
-            weight_decay=chosen.weight_decay,
-        )
-    return torch.optim.SGD(
-        network.parameters(),
-        lr=chosen.learning_rate,
-        momentum=chosen.momentum,
-        nesterov=chosen.nesterov,
-        weight_decay=chosen.weight_decay,
-    )
-
-
 def plain_training(spec: JobSpec, start: Parameters) -> Iterator[Parameters]:
     """The parameters after each epoch, from 1, by autograd and torch.optim. Only the data and
     their order are the engine's."""
     network = PlainNetwork(spec, start)
-    optimizer, loss = torch_optimizer(spec, network), LOSSES[spec.loss.name]()
+    optimizer, loss = torch_optimizer(spec, network.parameters()), LOSSES[spec.loss.name]()
+    schedule = TorchSchedule(spec, optimizer)
     part = load(spec).train
     x, y = torch.from_numpy(part.features), torch.from_numpy(part.targets)
     for epoch in range(1, spec.epochs + 1):
@@ -145,6 +127,7 @@ def plain_training(spec: JobSpec, start: Parameters) -> Iterator[Parameters]:
             if spec.optimizer.clip_grad_norm is not None:
                 nn.utils.clip_grad_norm_(network.parameters(), spec.optimizer.clip_grad_norm)
             optimizer.step()
+            schedule.step()
         yield network.snapshot()
 
 

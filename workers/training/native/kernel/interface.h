@@ -12,8 +12,8 @@ enum Activation : int32_t {
     IDENTITY, RELU, RELU6, HARDTANH, LEAKY, PRELU, EXPONENTIAL, SIGMOID, TANH, SOFTSIGN, SOFTPLUS,
     GELU, SILU, MISH, HARDSWISH
 };
-enum Loss : int32_t { CROSS_ENTROPY, MSE, MAE };
-enum Optimizer : int32_t { SGD, ADAM };
+enum Loss : int32_t { CROSS_ENTROPY, MSE, MAE, HUBER, QUANTILE, BCE, HINGE };
+enum Optimizer : int32_t { SGD, ADAM, ADAMW, RMSPROP };
 
 // What all members of a cohort share.
 struct Program {
@@ -36,7 +36,7 @@ struct Member {
     int32_t has_convention;
     int32_t kinks;  // how many of kink_points there are
     double kink_points[2];
-    double loss[2];
+    double loss[4];
     double optimizer[8];
     double clip_norm;  // not above 0: no clipping
 };

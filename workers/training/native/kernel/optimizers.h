@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cmath>
-#include <limits>
+#include <memory>
 
 #include "interface.h"
 #include "vector.h"
@@ -70,11 +70,13 @@ class SgdMover final : public Mover<T> {
   public:
     typedef typename Vector<T>::type V;
 
-    explicit SgdMover(bool has_momentum) : has_momentum_(has_momentum) {}
+    explicit SgdMover(bool remembers) : remembers_(remembers) {}
 
     void start(const Member& member, const double* rates, T factor) override {
         decay_ = T(member.optimizer[0]);
         momentum_ = T(member.optimizer[1]);
+        // A member without momentum may train beside members with it.
+        has_momentum_ = remembers_ && momentum_ != 0;
         nesterov_ = member.optimizer[2] != 0;
         rate_ = T(rates[0]);
         factor_ = factor;
@@ -107,20 +109,23 @@ class SgdMover final : public Mover<T> {
 
   private:
     T decay_, momentum_, rate_, factor_;
-    bool has_momentum_, nesterov_;
+    bool remembers_, has_momentum_ = false, nesterov_;
 };
 
 // Parameters: weight decay, β1, β2, 1 - β1, 1 - β2, eps. Rates: minus the step size,
-// 1 / sqrt(1 - β2^t).
+// 1 / sqrt(1 - β2^t), and for adamw the share of the weights that is added to the direction.
 template <class T>
 class AdamMover final : public Mover<T> {
   public:
     typedef typename Vector<T>::type V;
 
+    explicit AdamMover(bool is_decoupled) : is_decoupled_(is_decoupled) {}
+
     void start(const Member& member, const double* rates, T factor) override {
         const double* p = member.optimizer;
-        decay_ = T(p[0]), beta1_ = T(p[1]), beta2_ = T(p[2]), rest1_ = T(p[3]), rest2_ = T(p[4]);
-        eps_ = T(p[5]);
+        decay_ = is_decoupled_ ? T(0) : T(p[0]);
+        share_ = is_decoupled_ && p[0] != 0 ? T(rates[2]) : T(0);
+        beta1_ = T(p[1]), beta2_ = T(p[2]), rest1_ = T(p[3]), rest2_ = T(p[4]), eps_ = T(p[5]);
         rate_ = T(rates[0]), correction_ = T(rates[1]);
         factor_ = factor;
     }
@@ -134,14 +139,67 @@ class AdamMover final : public Mover<T> {
             if (decay_ != 0) g += w * decay_;
             mean = mean * beta1_ + g * rest1_;
             square = square * beta2_ + g * g * rest2_;
-            const V direction = mean / (square_root(square) * correction_ + eps_);
+            V direction = mean / (square_root(square) * correction_ + eps_);
+            if (share_ != 0) direction += w * share_;
             sums.add_direction(direction);
             w += direction * rate_;
         }
     }
 
   private:
-    T decay_, beta1_, beta2_, rest1_, rest2_, eps_, rate_, correction_, factor_;
+    bool is_decoupled_;
+    T decay_, share_, beta1_, beta2_, rest1_, rest2_, eps_, rate_, correction_, factor_;
 };
+
+// Parameters: weight decay, momentum, alpha, 1 - alpha, eps. First the squares are remembered, then
+// the velocity, if anybody in company has one.
+template <class T>
+class RmsPropMover final : public Mover<T> {
+  public:
+    typedef typename Vector<T>::type V;
+
+    explicit RmsPropMover(bool remembers) : remembers_(remembers) {}
+
+    void start(const Member& member, const double* rates, T factor) override {
+        const double* p = member.optimizer;
+        decay_ = T(p[0]), momentum_ = T(p[1]), alpha_ = T(p[2]), rest_ = T(p[3]), eps_ = T(p[4]);
+        has_momentum_ = remembers_ && momentum_ != 0;
+        rate_ = T(rates[0]);
+        factor_ = factor;
+    }
+
+    void move(const Run<T>& run, const T* gradient, int count, SquareSums<T>& sums) const override {
+        for (int i = 0; i < count; i += Vector<T>::SIZE) {
+            V &w = *(V*)(run.weights + i), &square = *(V*)(run.first + i);
+            V g = *(const V*)(gradient + i);
+            sums.add(g, w);
+            g *= factor_;
+            if (decay_ != 0) g += w * decay_;
+            square = square * alpha_ + g * g * rest_;
+            V direction = g / (square_root(square) + eps_);
+            if (has_momentum_) {
+                V& velocity = *(V*)(run.second + i);
+                velocity = velocity * momentum_ + direction;
+                direction = velocity;
+            }
+            sums.add_direction(direction);
+            w += direction * rate_;
+        }
+    }
+
+  private:
+    bool remembers_, has_momentum_ = false;
+    T decay_, momentum_, alpha_, rest_, eps_, rate_, factor_;
+};
+
+// `moments`: how many tensors are kept for each parameter.
+template <class T>
+inline std::unique_ptr<Mover<T>> make_mover(int32_t name, int moments) {
+    switch (name) {
+        case ADAM: case ADAMW: return std::make_unique<AdamMover<T>>(name == ADAMW);
+        case RMSPROP: return std::make_unique<RmsPropMover<T>>(moments > 1);
+        default: return std::make_unique<SgdMover<T>>(moments > 0);
+    }
+}
 
 }  // namespace subgrad

@@ -1,8 +1,6 @@
 // The steps of one member: gather, forward, loss, backward, update, and what is measured of each.
 #pragma once
 
-#include <limits>
-
 #include "network.h"
 #include "optimizers.h"
 
@@ -24,10 +22,7 @@ class Trainer {
             widest = std::max(widest, round_up(net_.padded[i + 1], PANEL));
         }
         turned_ = Values<T>(int64_t(widest) * PANEL);
-        if (program_.optimizer == SGD)
-            mover_ = std::make_unique<SgdMover<T>>(program_.moments > 0);
-        else
-            mover_ = std::make_unique<AdamMover<T>>();
+        mover_ = make_mover<T>(program_.optimizer, program_.moments);
     }
 
     // `steps` steps over batches of `batch` examples, whose numbers are `rows`; the last batch may
