@@ -16,7 +16,8 @@ from service.domain.datasets import AnyDataset, Dataset
 from service.domain.limits import Limits
 from service.domain.losses import AnyLoss, Loss, Task
 from service.domain.metrics import EpochMetrics, LayerMetrics
-from service.domain.spec import AnyNetwork, AnyOptimizer, Init, JobSpec, Optimizer
+from service.domain.networks import AnyNetwork, Init
+from service.domain.spec import AnyOptimizer, JobSpec, Optimizer
 from service.domain.variants import models_in, variants
 
 router = APIRouter(prefix="/v1/catalog", tags=["catalog"])
@@ -56,6 +57,9 @@ class DatasetChoice(Choice):
     examples: int = Field(description="With default parameters")
     features: int
     outputs: int = Field(description="Classes, or target columns")
+    image: list[int] | None = Field(
+        description="Channels, height and width where an example is an image, as a cnn needs it"
+    )
 
 
 class Quantity(BaseModel):
@@ -185,6 +189,7 @@ def _dataset(name: str, model: type[Dataset]) -> DatasetChoice:
         examples=dataset.example_count,
         features=dataset.feature_count,
         outputs=dataset.output_count,
+        image=None if dataset.image is None else list(dataset.image),
     )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
-from service.domain.spec import Init
+from service.domain.networks import Init
 
 Initializer = Callable[[int, int, Init, Generator], Tensor]
 
@@ -52,6 +52,12 @@ INITIALIZERS: dict[str, Initializer] = {
 }
 
 
-def initial_weight(init: Init, fan_in: int, fan_out: int, generator: Generator) -> Tensor:
-    """[fan_in, fan_out] in float64."""
-    return INITIALIZERS[init.name](fan_in, fan_out, init, generator)
+def initial_weight(
+    init: Init, fan_in: int, fan_out: int, generator: Generator, *, window: int = 1
+) -> Tensor:
+    """[fan_in, fan_out] in float64. `window`: pixels that a convolution looks at; as in PyTorch
+    they count in xavier's fan_out, for each input has an effect on so many outputs."""
+    weight = INITIALIZERS[init.name](fan_in, fan_out, init, generator)
+    if init.name.startswith("xavier"):
+        weight *= math.sqrt((fan_in + fan_out) / (fan_in + fan_out * window))
+    return weight
