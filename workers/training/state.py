@@ -43,6 +43,8 @@ class State:
         """Every tensor by a name of its own, [K, …] each."""
         named = {f"weight.{i}": weight for i, weight in enumerate(self.weights)}
         named["values"] = self.values
+        named |= {f"scales.{i}": scales for i, scales in enumerate(self.scales)}
+        named |= {f"statistics.{i}": running for i, running in enumerate(self.statistics)}
         for name, moments in self.moments.items():
             named |= {f"moment.{name}.{i}": moment for i, moment in enumerate(moments)}
         return named
