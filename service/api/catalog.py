@@ -16,9 +16,10 @@ from service.domain.datasets import AnyDataset, Dataset
 from service.domain.limits import Limits
 from service.domain.losses import AnyLoss, Loss, Task
 from service.domain.metrics import EpochMetrics, LayerMetrics
+from service.domain.networks import AnyNetwork, Init
 from service.domain.optimizers import AnyOptimizer, Optimizer
 from service.domain.schedules import AnySchedule, Schedule
-from service.domain.spec import AnyNetwork, Init, JobSpec
+from service.domain.spec import JobSpec
 from service.domain.variants import variants
 
 router = APIRouter(prefix="/v1/catalog", tags=["catalog"])
@@ -58,6 +59,9 @@ class DatasetChoice(Choice):
     examples: int = Field(description="With default parameters")
     features: int
     outputs: int = Field(description="Classes, or target columns")
+    image: list[int] | None = Field(
+        description="Channels, height and width where an example is an image, as a cnn needs it"
+    )
 
 
 class Quantity(BaseModel):
@@ -183,6 +187,7 @@ def _dataset(name: str, model: type[Dataset]) -> DatasetChoice:
         examples=dataset.example_count,
         features=dataset.feature_count,
         outputs=dataset.output_count,
+        image=None if dataset.image is None else list(dataset.image),
     )
 
 

@@ -32,6 +32,26 @@ SPECS: dict[str, dict[str, Any]] = {
             "optimizer": {"name": "adam", "learning_rate": 0.03},
         },
     },
+    "normalized": {
+        "summary": "Does batch normalization keep units alive at the same rate?",
+        "value": {
+            "dataset": {"name": "digits"},
+            "network": {"hidden": [128, 128], "normalization": "batch"},
+            "activation": {"name": "relu"},
+            "loss": {"name": "cross_entropy"},
+            "optimizer": {"name": "adam", "learning_rate": 0.03},
+        },
+    },
+    "convolution": {
+        "summary": "Dead feature maps of a small convolutional network",
+        "value": {
+            "dataset": {"name": "digits"},
+            "network": {"kind": "cnn", "channels": [8, 16], "pooling": "max", "hidden": [64]},
+            "activation": {"name": "relu", "derivative_at_zero": 0.5},
+            "loss": {"name": "cross_entropy"},
+            "optimizer": {"learning_rate": 0.3},
+        },
+    },
     "linear": {
         "summary": "A linear network, absolute error, and its convention at residual 0",
         "value": {

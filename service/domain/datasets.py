@@ -3,7 +3,7 @@
 Knows no arrays: `workers/training/data.py` loads and splits them.
 """
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -16,12 +16,31 @@ Size = Annotated[
 ]
 
 
+class Image(NamedTuple):
+    """The shape of an image; its pixels are ordered by channel, then row by row, as PyTorch's."""
+
+    channels: int
+    height: int
+    width: int
+
+    @property
+    def size(self) -> int:
+        return self.channels * self.height * self.width
+
+    @property
+    def halved(self) -> "Image":
+        """After windows of 2 x 2; an odd last row or column is left out."""
+        return Image(self.channels, self.height // 2, self.width // 2)
+
+
 class Dataset(SpecModel):
     """What every data set has: how it is split and scaled."""
 
     name: str
     title: ClassVar[str]
     task: ClassVar[Task]
+    image: ClassVar[Image | None] = None
+    """The shape of an example where it is one."""
 
     validation_fraction: Annotated[float, Field(ge=0, le=0.9)] = 0.2
     split_seed: Seed = 0
@@ -78,6 +97,7 @@ class Digits(Bundled, Classification):
     name: Literal["digits"]
     title = "8 x 8 images of handwritten digits"
     shape, classes = (1797, 64), 10
+    image = Image(1, 8, 8)
 
 
 class Iris(Bundled, Classification):

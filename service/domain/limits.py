@@ -13,4 +13,9 @@ class Limits(BaseModel):
     max_examples: int = Field(1_000_000, ge=1, description="Examples of a synthetic data set")
     max_values: int = Field(50_000_000, ge=1, description="Examples times features of a data set")
     max_batch_size: int = Field(65_536, ge=1, description="Examples of a mini-batch")
+    max_window_values: int = Field(
+        100_000_000,
+        ge=1,
+        description="Examples of a mini-batch times positions times inputs of a convolution",
+    )
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Bytes of a request body")

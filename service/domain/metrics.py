@@ -62,7 +62,7 @@ class LayerMetrics(DomainModel):
 
     epoch: Annotated[int, _quantity("Epochs trained so far")]
     layer: Annotated[int, _quantity("Hidden layer, from 0")]
-    units: Annotated[int, _quantity("Units of the layer")]
+    units: Annotated[int, _quantity("Units of the layer; a convolution's are its channels")]
     dead: Annotated[Count, _quantity("Units through which no gradient passes for any example")]
     dormant: Annotated[Count, _quantity("Units whose dormant score is at most dormant_tau")]
     saturated: Annotated[
@@ -77,7 +77,7 @@ class LayerMetrics(DomainModel):
     grad_norm_max: Annotated[Real, _quantity("The same, largest of the epoch's steps")]
     grad_norm_last: Annotated[Real, _quantity("The same, last step of the epoch")]
     update_ratio: Annotated[Real, _quantity("|step| / |weights|, mean of the epoch's steps")]
-    weight_norm: Annotated[Real, _quantity("L2 norm of weights and bias, after the epoch")]
+    weight_norm: Annotated[Real, _quantity("L2 norm of the layer's parameters, after the epoch")]
     effective_rank: Annotated[
         Real, _quantity("exp of the entropy of the representation's singular values")
     ]

@@ -5,90 +5,20 @@ Same spec, same code version, same kind of device: same numbers.
 
 import hashlib
 import json
-from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field
 
 from service.domain.activations import AnyActivation
 from service.domain.base import JsonObject, Name, SpecModel
 from service.domain.datasets import AnyDataset
 from service.domain.losses import AnyLoss
+from service.domain.networks import AnyNetwork, LayerSize, Mlp
 from service.domain.optimizers import AnyOptimizer, Sgd
 from service.domain.schedules import ConstantSchedule
-from service.domain.variants import tagged
 
 Precision = Literal["float64", "float32", "bfloat16", "float16"]
 Device = Literal["auto", "cpu", "cuda"]
-
-
-class Init(SpecModel):
-    """How weights start, by the formulas of `torch.nn.init` (gain sqrt 2 for kaiming, 1 else;
-    lecun has standard deviation 1 / sqrt(fan_in)). randomized_asymmetric (Lu, Shin, Su and
-    Karniadakis 2019), which draws the biases too, keeps relu units from being born dead."""
-
-    name: Literal[
-        "kaiming_normal",
-        "kaiming_uniform",
-        "xavier_normal",
-        "xavier_uniform",
-        "lecun_normal",
-        "lecun_uniform",
-        "orthogonal",
-        "randomized_asymmetric",
-        "normal",
-        "uniform",
-        "zeros",
-    ] = "kaiming_normal"
-    scale: Annotated[
-        float | None,
-        Field(gt=0, description="normal: standard deviation; uniform: half width. Else left out."),
-    ] = None
-    bias: Annotated[float, Field(description="The value every bias starts from.")] = 0.0
-
-    @model_validator(mode="after")
-    def _fits(self) -> "Init":
-        if (self.scale is not None) != (self.name in ("normal", "uniform")):
-            raise ValueError("scale is needed for normal and uniform, and accepted only there")
-        if self.name == "randomized_asymmetric" and self.bias != 0:
-            raise ValueError("randomized_asymmetric draws the biases itself; leave bias out")
-        return self
-
-
-class Linear(SpecModel):
-    """No hidden layer: y = x W + b. The activation is not applied."""
-
-    kind: Literal["linear"]
-    init: Init = Init(name="zeros")
-
-    @property
-    def hidden_widths(self) -> tuple[int, ...]:
-        return ()
-
-
-class Mlp(SpecModel):
-    """Fully connected layers with the activation between them."""
-
-    kind: Literal["mlp"] = "mlp"
-    hidden: Annotated[
-        list[Annotated[int, Field(ge=1, lt=2**63)]],
-        Field(
-            default_factory=lambda: [128, 128],
-            min_length=1,
-            description="Units of each hidden layer; left out: [128, 128].",
-        ),
-    ]
-    normalization: Literal["none"] = "none"
-    init: Init = Init()
-
-    @property
-    def hidden_widths(self) -> tuple[int, ...]:
-        return tuple(self.hidden)
-
-
-AnyNetwork = Annotated[
-    Annotated[Linear | Mlp, Field(discriminator="kind")], BeforeValidator(tagged("kind", "mlp"))
-]
 
 
 class Probes(SpecModel):
@@ -157,10 +87,33 @@ class JobSpec(SpecModel):
         ]
 
     @property
+    def layer_sizes(self) -> tuple[LayerSize, ...]:
+        """The layers with weights: hidden ones, then the output."""
+        dataset = self.dataset
+        outputs = self.loss.output_count(dataset.output_count)
+        return self.network.layers(dataset.feature_count, outputs, dataset.image)
+
+    @property
     def parameter_count(self) -> int:
-        widths = self.layer_widths
-        learned_slopes = len(widths) - 2 if self.activation.name == "prelu" else 0
-        return sum((a + 1) * b for a, b in pairwise(widths)) + learned_slopes
+        """Weights, biases, the scales of normalised layers, and learned slopes."""
+        hidden = self.network.hidden_widths
+        weights = sum((layer.fan_in + 1) * layer.units for layer in self.layer_sizes)
+        scales = 0 if self.network.normalization == "none" else sum(hidden)
+        return weights + scales + (len(hidden) if self.activation.name == "prelu" else 0)
+
+    @property
+    def smallest_batch(self) -> int:
+        """Examples of an epoch's last mini-batch, the smallest one."""
+        return self.training_examples - (self.steps_per_epoch - 1) * self.batch_size
+
+    @property
+    def normalizes_single_values(self) -> bool:
+        """Whether batch normalization would meet a unit with one value in a mini-batch. It has no
+        variance then; PyTorch refuses it, too."""
+        if self.network.normalization != "batch" or self.epochs == 0:
+            return False
+        hidden = self.layer_sizes[:-1]
+        return self.smallest_batch * min(layer.positions for layer in hidden) < 2
 
 
 def cohort_key(spec: JobSpec) -> str:
@@ -172,12 +125,12 @@ def cohort_key(spec: JobSpec) -> str:
     Name and probes' thresholds change no tensor program either.
 
     Nesterov's look ahead is another formula and not another number, and so are another
-    optimizer, activation or loss: docs/decisions/008-what-a-cohort-shares.md.
+    optimizer, activation or loss: docs/decisions/009-what-a-cohort-shares.md.
     """
     shared: JsonObject = {
         "dataset": spec.dataset.model_dump(mode="json"),
         "widths": spec.layer_widths,
-        "network": spec.network.kind,
+        "network": spec.network.model_dump(mode="json", exclude={"init"}),
         "activation": spec.activation.name,
         "loss": spec.loss.name,
         "optimizer": [

@@ -17,15 +17,29 @@ def check(spec: JobSpec, limits: Limits) -> list[FieldError]:
 
 def _exceeded(spec: JobSpec, limits: Limits) -> Iterator[FieldError]:
     dataset, hidden = spec.dataset, spec.network.hidden_widths
+    fields = spec.network.hidden_fields
     sizes = [
         ("/epochs", "epochs", spec.epochs, limits.max_epochs),
         ("/batch_size", "examples in a batch", spec.batch_size, limits.max_batch_size),
-        ("/network/hidden", "hidden layers", len(hidden), limits.max_layers),
         *(
-            (f"/network/hidden/{i}", "units in a layer", width, limits.max_units)
-            for i, width in enumerate(hidden)
+            (f"/network{field}", "units in a layer", width, limits.max_units)
+            for field, width in zip(fields, hidden, strict=True)
         ),
         ("/network", "parameters", spec.parameter_count, limits.max_parameters),
+    ]
+    if fields:
+        place = f"/network{fields[0].removesuffix('/0')}"
+        sizes.insert(2, (place, "hidden layers", len(hidden), limits.max_layers))
+    examples = min(spec.batch_size, spec.training_examples)
+    sizes += [
+        (
+            "/network",
+            "examples of a mini-batch times positions times inputs of a convolution",
+            examples * layer.positions * layer.fan_in,
+            limits.max_window_values,
+        )
+        for layer in spec.layer_sizes
+        if layer.kernel_size is not None
     ]
     if isinstance(dataset, Synthetic):
         values = dataset.example_count * dataset.feature_count
@@ -48,9 +62,21 @@ def _misfits(spec: JobSpec) -> Iterator[FieldError]:
             detail=f"{loss.name} is a loss for {' or '.join(loss.tasks)}, and {dataset.name} is a "
             f"{dataset.task} data set; GET /v1/catalog lists the losses that fit",
         )
+    misfit = spec.network.misfit(dataset.image)
+    if misfit is not None:
+        yield FieldError(
+            pointer="/network/kind", detail=f"{misfit}; GET /v1/catalog lists the data sets"
+        )
     if spec.training_examples < 1:
         yield FieldError(
             pointer="/dataset/validation_fraction", detail="leaves no example for training"
+        )
+    elif misfit is None and spec.normalizes_single_values:
+        yield FieldError(
+            pointer="/batch_size" if spec.training_examples > 1 else "/network/normalization",
+            detail=f"of {spec.training_examples:,} training examples the last mini-batch of an "
+            "epoch would have 1, and batch normalization needs at least 2 for a variance; choose "
+            "another batch_size, or another normalization",
         )
     classes = dataset.output_count
     if dataset.task == "classification":

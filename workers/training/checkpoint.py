@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
 from service.domain.activations import Prelu
+from service.domain.networks import LayerSize
 from workers.training.cohort import Member
 from workers.training.shapes import Shapes
 from workers.training.state import State
@@ -78,14 +80,37 @@ def restore(state: State, checkpoints: Sequence[Checkpoint]) -> None:
 
 
 def weights_of(member: Member, state: State, row: int, shapes: Shapes) -> bytes:
-    """One member's weights as safetensors, with the names and shapes that PyTorch's linear layers
-    have, counted from 0: `0.weight` [D_out, D_in], `0.bias` [D_out], `1.weight`, …; and of hidden
-    layer i a learned slope as `i.slope` [1]."""
+    """One member's weights as safetensors, with the names and shapes that PyTorch's layers have,
+    counted from 0: `0.weight` [D_out, D_in], or of a convolution [C_out, C_in, k, k], `0.bias`
+    [D_out], `1.weight`, …; of hidden layer i a learned slope as `i.slope` [1]. A normalised layer
+    has no bias of its own; its normalisation's parameters are `i.norm.weight` and `i.norm.bias`,
+    and over the batch `i.norm.running_mean` and `i.norm.running_var`, [D_out] each."""
     tensors = {}
-    for i, weight in enumerate(state.weights):
-        fan_in, fan_out = shapes.widths[i], shapes.widths[i + 1]
-        tensors[f"{i}.weight"] = weight[row, :fan_in, :fan_out].T.contiguous().cpu()
-        tensors[f"{i}.bias"] = state.values[row, i, :fan_out].clone().cpu()
-        if isinstance(member.spec.activation, Prelu) and i < len(shapes.hidden):
-            tensors[f"{i}.slope"] = state.values[row, i, -1:].clone().cpu()
-    return safetensors.torch.save(tensors)
+    for i, (weight, size) in enumerate(zip(state.weights, shapes.sizes, strict=True)):
+        is_hidden, units = i < len(shapes.hidden), size.units
+        tensors[f"{i}.weight"] = _as_in_pytorch(weight[row, : size.fan_in, :units], size)
+        is_normalized = is_hidden and bool(state.scales)
+        bias = f"{i}.norm.bias" if is_normalized else f"{i}.bias"
+        tensors[bias] = state.values[row, i, :units]
+        if is_normalized:
+            tensors[f"{i}.norm.weight"] = state.scales[0][row, i, :units]
+            for name, running in zip(("mean", "var"), state.statistics, strict=False):
+                tensors[f"{i}.norm.running_{name}"] = running[row, i, :units]
+        if isinstance(member.spec.activation, Prelu) and is_hidden:
+            tensors[f"{i}.slope"] = state.values[row, i, -1:]
+    return safetensors.torch.save(
+        {
+            name: tensor.cpu().clone(memory_format=torch.contiguous_format)
+            for name, tensor in tensors.items()
+        }
+    )
+
+
+def _as_in_pytorch(weight: Tensor, size: LayerSize) -> Tensor:
+    """[D_in, D_out], whose inputs lie pixel by pixel, as PyTorch's: channel by channel."""
+    if size.image is None:
+        return weight.T
+    C, h, w = size.image
+    if size.kernel_size is not None:
+        return weight.view(size.kernel_size, size.kernel_size, C, -1).permute(3, 2, 0, 1)
+    return weight.view(h, w, C, -1).permute(3, 2, 0, 1).flatten(1)

@@ -66,6 +66,14 @@ def load(spec: JobSpec) -> Data:
             f"Of the {dataset.example_count} examples {spec.validation_examples} go to validation "
             "and none is left to train on. Lower dataset.validation_fraction or raise the size."
         )
+    misfit = spec.network.misfit(dataset.image)
+    if misfit is not None:
+        raise InvalidData(f"{dataset.name}: {misfit}.")
+    if spec.normalizes_single_values:
+        raise InvalidData(
+            "Batch normalization would meet a mini-batch of one example, which has no variance. "
+            "Choose another batch_size or another network.normalization."
+        )
     features, targets = examples(dataset)
     train, validation = split(dataset, targets, spec.validation_examples)
     scaled = scale(features, train, dataset.scaling)

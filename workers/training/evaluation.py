@@ -14,19 +14,26 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from workers.training.buffers import HiddenBuffers
 from workers.training.cohort import Member
 from workers.training.exactness import padded
 from workers.training.losses import LossKernel, RowWeights, loss_kernel
-from workers.training.network import Buffers, HiddenBuffers, Network, Workspace
-from workers.training.probes import RankSamples, UnitTally
+from workers.training.network import Buffers, Network, Workspace
+from workers.training.probes import SAMPLE, RankSamples, UnitTally
 from workers.training.shapes import Shapes
 from workers.training.state import State
 from workers.training.tensors import PartTensors
 
 BLOCK_ROWS = 512
-"""Examples that pass through the network at a time."""
+"""Rows that pass through the network at a time: examples, times positions if there are many."""
 _SEGMENT_VALUES = 1 << 20
 _SLICE_BYTES = 1 << 20
+
+
+def block_examples(shapes: Shapes) -> int:
+    """Examples that pass through the network at a time: no fewer than the probes' sample."""
+    blocks = BLOCK_ROWS // max(shapes.positions) // SAMPLE
+    return max(1, blocks) * SAMPLE
 
 
 class PassSums:
@@ -76,7 +83,7 @@ def slices(
     members: Sequence[Member], state: State, shapes: Shapes, workspace: Workspace
 ) -> list[Slice]:
     """The chunk in pieces whose widest layer fills half of a core's cache, at most."""
-    bytes_each = BLOCK_ROWS * max(shapes.padded_widths) * torch.finfo(shapes.work).bits // 8
+    bytes_each = block_examples(shapes) * shapes.largest * torch.finfo(shapes.work).bits // 8
     fits = _SLICE_BYTES // bytes_each if state.values.device.type == "cpu" else len(members)
     size = max(1, fits)
     return [
@@ -100,6 +107,7 @@ class Evaluator:
         self._slices, self._part, self._shapes, self._workspace = slices, part, shapes, workspace
         per_segment = max(1, _SEGMENT_VALUES // (BLOCK_ROWS * shapes.padded_widths[-1]))
         step = per_segment * BLOCK_ROWS
+        self._block = block_examples(shapes)
         self._segments = [
             (first, min(step, part.count - first)) for first in range(0, part.count, step)
         ]
@@ -133,8 +141,8 @@ class Evaluator:
         K, weights = piece.network.K, self._weights[real]
         rows = weights.is_row.shape[1]
         outputs = self._workspace.outputs(piece.network, rows)
-        for start in range(first, first + real, BLOCK_ROWS):
-            count = min(BLOCK_ROWS, first + real - start)
+        for start in range(first, first + real, self._block):
+            count = min(self._block, first + real - start)
             out = self._forward(piece, start, count, probes)
             outputs[:, start - first : start - first + out.shape[1]] = out
             yield None
@@ -155,7 +163,7 @@ class Evaluator:
 
         def at_h(i: int, layer: HiddenBuffers) -> None:
             kernel = network.kernels[i]
-            probes.tallies[i].add(kernel.tally(layer.z, layer.h, layer.chosen_zeros, real))
+            probes.tallies[i].add(kernel.tally(layer.z, layer.h, layer.chosen_zeros, layer.real))
             if start == 0:
                 probes.ranks.take(i, piece.first, layer.h)
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
-from service.domain.spec import Init
+from service.domain.networks import Init
 
 Initializer = Callable[[int, int, Init, Generator], Tensor]
 
@@ -67,10 +67,14 @@ INITIALIZERS: dict[str, Initializer] = {
 
 
 def initial_layer(
-    init: Init, fan_in: int, fan_out: int, generator: Generator
+    init: Init, fan_in: int, fan_out: int, generator: Generator, *, window: int = 1
 ) -> tuple[Tensor, Tensor]:
-    """Weight [fan_in, fan_out] and bias [fan_out] in float64."""
+    """Weight [fan_in, fan_out] and bias [fan_out] in float64. `window`: pixels that a convolution
+    looks at; as in PyTorch they count in xavier's fan_out, for each input has an effect on so many
+    outputs."""
     drawn = INITIALIZERS[init.name](fan_in, fan_out, init, generator)
+    if init.name.startswith("xavier"):
+        drawn *= math.sqrt((fan_in + fan_out) / (fan_in + fan_out * window))
     if len(drawn) > fan_in:
         return drawn[:fan_in], drawn[fan_in]
     return drawn, torch.full((fan_out,), init.bias, dtype=torch.float64)

@@ -2,20 +2,21 @@
 
 z_l = h_(l-1) W_l + b_l,  h_l = φ(z_l),  out = h_L W_(L+1) + b_(L+1)
 ∂W_l = h_(l-1)' g_l,  ∂b_l = Σ_rows g_l,  g_(l-1) = (g_l W_l') φ'(z_(l-1))
+The maps h W + b, and what normalises z, are objects of `workers.training.layers`.
 
-Legend: K members, R rows (examples, padded), D_in and D_out the sides of a layer, U units of a
-hidden layer, C outputs, L hidden layers, V values of a layer beside its weights.
+Legend: K members, R rows (examples times positions, padded), U units of a hidden layer,
+C outputs, L hidden layers.
 """
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from workers.training.activations import KERNELS, Kernel
+from workers.training.activations import KERNELS
+from workers.training.buffers import Gradient, GradientBuffers, HiddenBuffers
 from workers.training.cohort import Member
-from workers.training.exactness import product
+from workers.training.layers import linear_maps, normalizers
 from workers.training.randomness import stream
 from workers.training.shapes import Shapes
 from workers.training.stacking import Scratch
@@ -28,51 +29,6 @@ KINKS = 100
 """The place of the kinks' marks among the scratch buffers; kernels use the low ones."""
 
 
-class HiddenBuffers:
-    """One hidden layer's tensors for R rows. In full precision the stored ones are the working
-    ones, and where the activation overwrites z, h is z."""
-
-    def __init__(
-        self, K: int, rows: int, real: int, *, width: int, shapes: Shapes, kernel: Kernel
-    ) -> None:
-        units = -(-width // shapes.tile) * shapes.tile
-        device = kernel.device
-
-        def new(dtype: torch.dtype) -> Tensor:
-            return torch.zeros(K, rows, units, dtype=dtype, device=device)
-
-        self.z_stored = new(shapes.storage)
-        self.z = new(shapes.work) if shapes.is_mixed else self.z_stored
-        # On a GPU nobody looks whether a kink was hit, so z is always needed again.
-        self.overwrites = kernel.overwrites and device.type == "cpu"
-        self.h = self.z if self.overwrites else new(shapes.work)
-        self.h_stored = new(shapes.storage) if shapes.is_mixed else self.h
-        self.has_padded_units = units > width
-        self.is_padded = rows > real or self.has_padded_units
-        is_unit = torch.arange(units) < width
-        is_row = torch.arange(rows) < real
-        self.is_unit = is_unit.to(device, shapes.work)
-        """[U], 1 for a real unit."""
-        self.is_real = (is_row[:, None] & is_unit).to(device, shapes.work)
-        """[R, U], 1 for a real value."""
-        self.masks_units = units > width and not kernel.keeps_zero
-        self.chosen_zeros: Tensor | None = None
-        """Where a member's own convention applies, if anywhere."""
-
-
-class GradientBuffers:
-    """One layer's gradient with respect to its z, for R rows."""
-
-    def __init__(self, K: int, rows: int, width: int, shapes: Shapes, device: torch.device) -> None:
-        units = -(-width // shapes.tile) * shapes.tile
-        self.stored = torch.zeros(K, rows, units, dtype=shapes.storage, device=device)
-        self.g = (
-            torch.zeros(K, rows, units, dtype=shapes.work, device=device)
-            if shapes.is_mixed
-            else self.stored
-        )
-
-
 class Buffers:
     """All that a forward and a backward over R rows, `real` of them examples, compute in."""
 
@@ -80,9 +36,13 @@ class Buffers:
         shapes, K, device = network.shapes, network.K, network.device
         self.rows, self.real = rows, real
         self.hidden = [
-            HiddenBuffers(K, rows, real, width=width, shapes=shapes, kernel=kernel)
-            for width, kernel in zip(shapes.hidden, network.kernels, strict=True)
+            HiddenBuffers(K, rows * P, real * P, width=width, shapes=shapes, kernel=kernel)
+            for width, P, kernel in zip(
+                shapes.hidden, shapes.positions[:-1], network.kernels, strict=True
+            )
         ]
+        self.maps = [one.allocate(rows, shapes, backward=backward) for one in network.maps]
+        self.is_training = backward
         size = (K, rows, shapes.padded_widths[-1])
         self.out_stored = torch.zeros(size, dtype=shapes.storage, device=device)
         self.out = (
@@ -91,27 +51,13 @@ class Buffers:
             else self.out_stored
         )
         self.gradients = (
-            [GradientBuffers(K, rows, width, shapes, device) for width in shapes.widths[1:]]
+            [
+                GradientBuffers(K, rows * P, width, shapes, device)
+                for width, P in zip(shapes.widths[1:], shapes.positions, strict=True)
+            ]
             if backward
             else []
         )
-
-
-class Gradient:
-    """The gradient of every parameter, in the working precision and shaped as the parameters."""
-
-    def __init__(self, K: int, shapes: Shapes, device: torch.device) -> None:
-        sizes = shapes.padded_widths
-        pairs = list(pairwise(sizes))
-        self.stored = [torch.zeros(K, i, o, dtype=shapes.storage, device=device) for i, o in pairs]
-        self.weights = (
-            [torch.zeros(K, i, o, dtype=shapes.work, device=device) for i, o in pairs]
-            if shapes.is_mixed
-            else self.stored
-        )
-        self.values = torch.zeros(K, shapes.layers, shapes.values, dtype=shapes.work, device=device)
-        self.biases = [self.values[:, i, :width] for i, width in enumerate(sizes[1:])]
-        self.parameters = [*self.weights, self.values]
 
 
 Observer = Callable[[int, HiddenBuffers], None]
@@ -137,11 +83,11 @@ class Network:
         ]
         self.workspace = workspace
         self._scratch = workspace.scratch
-        self.weights = state.weights
-        self.biases = [
+        biases = [
             state.values[:, i, None, :width] for i, width in enumerate(shapes.padded_widths[1:])
         ]
-        self.transposed = [weight.transpose(1, 2) for weight in state.weights]
+        self.maps = linear_maps(state, shapes, biases)
+        self.normalizers = normalizers(state, shapes, biases)
         for i, layer_kernel in enumerate(self.kernels):
             layer_kernel.attach(state.values[:, i, -1:, None])
 
@@ -155,9 +101,13 @@ class Network:
         """[K, R, C] from x [K, R, F]."""
         incoming = x
         for i, (kernel, layer) in enumerate(zip(self.kernels, buffers.hidden, strict=True)):
-            product(incoming, self.weights[i], layer.z_stored, self.biases[i])
+            self.maps[i].forward(incoming, layer.z_stored, buffers.maps[i])
             if layer.z is not layer.z_stored:
                 layer.z.copy_(layer.z_stored)
+            if layer.norm is not None:
+                is_training = buffers.is_training
+                self.normalizers[i].forward(layer.z, layer.norm, is_training=is_training)
+                layer.round()
             if at_z is not None:
                 at_z(i, layer)
             kernel.value(layer.z, layer.h)
@@ -169,7 +119,7 @@ class Network:
             if at_h is not None:
                 at_h(i, layer)
             incoming = layer.h_stored
-        product(incoming, self.weights[-1], buffers.out_stored, self.biases[-1])
+        self.maps[-1].forward(incoming, buffers.out_stored, buffers.maps[-1])
         if buffers.out is not buffers.out_stored:
             buffers.out.copy_(buffers.out_stored)
         return buffers.out
@@ -200,8 +150,10 @@ class Network:
         if layer.z is not layer.z_stored:
             return layer.z_stored.to(layer.z.dtype)
         z = torch.empty_like(layer.z)
+        if layer.norm is not None:
+            return self.normalizers[i].affine(layer.norm.normalized, z)
         incoming = buffers.hidden[i - 1].h_stored if i else x
-        product(incoming, self.weights[i], z, self.biases[i])
+        self.maps[i].again(incoming, z, buffers.maps[i])
         return z
 
     def chosen_zeros(self, i: int, layer: HiddenBuffers) -> Tensor | None:
@@ -239,12 +191,15 @@ class Network:
             if passing.stored is not passing.g:
                 passing.stored.copy_(passing.g)
             incoming = buffers.hidden[i - 1].h_stored if i else x
-            product(incoming.transpose(1, 2), passing.stored, gradient.stored[i])
+            own = buffers.maps[i]
+            self.maps[i].weight_gradient(incoming, passing.stored, gradient.stored[i], own)
             if gradient.weights is not gradient.stored:
                 gradient.weights[i].copy_(gradient.stored[i])
-            torch.sum(passing.g, 1, out=gradient.biases[i])
+            if self.maps[i].bias is not None:
+                torch.sum(passing.g, 1, out=gradient.biases[i])
             if i:
-                product(passing.stored, self.transposed[i], buffers.gradients[i - 1].stored)
+                below = buffers.gradients[i - 1].stored
+                self.maps[i].input_gradient(incoming, passing.stored, below, own)
             at_gradient(i)
             if i:
                 self._through_hidden(i - 1, buffers, gradient, at_upstream)
@@ -256,7 +211,7 @@ class Network:
         gradient: Gradient,
         at_upstream: Callable[[int, Tensor], None],
     ) -> None:
-        """From the gradient at this layer's h to the gradient at its z."""
+        """From the gradient at this layer's h to the gradient at what its map put out."""
         layer, passing, kernel = buffers.hidden[i], buffers.gradients[i], self.kernels[i]
         if passing.stored is not passing.g:
             passing.g.copy_(passing.stored)
@@ -264,6 +219,10 @@ class Network:
         if kernel.learns:
             gradient.values[:, i, -1] = kernel.slope_gradient(passing.g, layer.z)
         kernel.backward(passing.g, layer.z, layer.h, layer.chosen_zeros)
+        if layer.norm is not None:
+            self.normalizers[i].backward(
+                passing.g, layer.norm, gradient.scales[i], gradient.biases[i]
+            )
 
 
 class Workspace:

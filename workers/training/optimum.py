@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from service.domain.losses import Mae, Mse, Quantile
-from service.domain.spec import JobSpec, Linear
+from service.domain.networks import Linear
+from service.domain.spec import JobSpec
 from workers.training.arrays import Array, to_host
 from workers.training.tensors import PartTensors
 

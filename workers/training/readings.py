@@ -86,6 +86,8 @@ class EpochFindings:
     validation: PassFindings
     units: Sequence[UnitCounts]
     """Per hidden layer, over the training part."""
+    positions: Sequence[int]
+    """Per hidden layer: what a unit computes for an example."""
     eigenvalues: Sequence[Array]
     """Per hidden layer [K, n], of the representation's Gram matrix."""
     weight_norms: Array
@@ -115,8 +117,9 @@ def judge(
         hits = found.loss_kink_hits[:, None]
         measured["loss_kink_hits"] = measured["loss_kink_effective"] = hits
     units = []
-    for i, (counts, eigenvalues) in enumerate(zip(found.units, found.eigenvalues, strict=True)):
-        layer = JudgedLayer(counts, found.train.part.count)
+    hidden = zip(found.units, found.positions, found.eigenvalues, strict=True)
+    for i, (counts, positions, eigenvalues) in enumerate(hidden):
+        layer = JudgedLayer(counts, found.train.part.count * positions)
         measured |= {
             f"dead/{i}": count_dead(layer)[:, None],
             f"dormant/{i}": count_dormant(layer, tau)[:, None],

@@ -44,10 +44,13 @@ def epoch_events(
     """What each of the members measured in one epoch."""
     values: Rows = {name: array.tolist() for name, array in readings.values.items()}
     for row, member in enumerate(members):
-        one, hidden = MemberReadings(values, row), member.spec.network.hidden_widths
+        one, hidden = MemberReadings(values, row), member.spec.layer_sizes[:-1]
         rate = None if readings.learning_rates is None else readings.learning_rates[row]
         examples = member.spec.training_examples
-        layers = [_layer(one, epoch, i, units, examples) for i, units in enumerate(hidden)]
+        layers = [
+            _layer(one, epoch, i, size.units, examples * size.positions)
+            for i, size in enumerate(hidden)
+        ]
         yield EpochEvent(
             member=member.id,
             step=step,
@@ -58,6 +61,7 @@ def epoch_events(
 
 
 def _layer(one: MemberReadings, epoch: int, i: int, units: int, examples: int) -> LayerMetrics:
+    """`examples`: times positions."""
     zeros = one.count(f"zeros/{i}")
     return LayerMetrics(
         epoch=epoch,
@@ -88,7 +92,9 @@ def _metrics(
     seconds: float,
 ) -> EpochMetrics:
     has_validation = member.spec.validation_examples > 0
-    zeros = _share([one.count(f"zeros/{layer.layer}") for layer in layers], layers)
+    values = [size.units * size.positions for size in member.spec.layer_sizes[:-1]]
+    zeros = _share([one.count(f"zeros/{layer.layer}") for layer in layers], values)
+    units = [layer.units for layer in layers]
     return EpochMetrics(
         epoch=epoch,
         train_loss=one.real("train_loss"),
@@ -99,9 +105,9 @@ def _metrics(
         grad_norm_mean=one.real("grad_norm_mean"),
         grad_norm_max=one.real("grad_norm_max"),
         grad_norm_last=one.real("grad_norm_last"),
-        dead_fraction=_share([layer.dead for layer in layers], layers),
-        dormant_fraction=_share([layer.dormant for layer in layers], layers),
-        saturated_fraction=_share([layer.saturated for layer in layers], layers),
+        dead_fraction=_share([layer.dead for layer in layers], units),
+        dormant_fraction=_share([layer.dormant for layer in layers], units),
+        saturated_fraction=_share([layer.saturated for layer in layers], units),
         sparsity=None if zeros is None else zeros / member.spec.training_examples,
         kink_hits=None if rate is None else sum(layer.kink_hits or 0 for layer in layers),
         kink_effective=(
@@ -116,12 +122,12 @@ def _metrics(
     )
 
 
-def _share(counts: list[int | None], layers: list[LayerMetrics]) -> float | None:
-    """Of all hidden units; None for a network without any, or where one layer is unknown."""
+def _share(counts: list[int | None], wholes: list[int]) -> float | None:
+    """Of all hidden layers together; None for a network without any, or where one is unknown."""
     known = [count for count in counts if count is not None]
-    if not layers or len(known) < len(counts):
+    if not wholes or len(known) < len(counts):
         return None
-    return sum(known) / sum(layer.units for layer in layers)
+    return sum(known) / sum(wholes)
 
 
 def _metric(one: MemberReadings, part: str) -> float | None:

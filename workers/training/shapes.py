@@ -9,6 +9,7 @@ from functools import cached_property
 
 import torch
 
+from service.domain.networks import LayerSize, Normalization, dense
 from service.domain.spec import JobSpec
 from workers.training.exactness import TILE, padded
 
@@ -32,10 +33,19 @@ class Shapes:
     """Features, units of each hidden layer, outputs."""
     storage: torch.dtype
     """Of parameters, and of what goes in and comes out of matrix products."""
+    layer_sizes: tuple[LayerSize, ...] = ()
+    """Of each layer with weights; left out: fully connected from width to width."""
+    normalization: Normalization = "none"
+    """Of every hidden layer."""
 
     @classmethod
     def of(cls, spec: JobSpec) -> "Shapes":
-        return cls(widths=spec.layer_widths, storage=_DTYPES[spec.precision])
+        return cls(
+            widths=spec.layer_widths,
+            storage=_DTYPES[spec.precision],
+            layer_sizes=spec.layer_sizes,
+            normalization=spec.network.normalization,
+        )
 
     @property
     def tile(self) -> int:
@@ -63,6 +73,41 @@ class Shapes:
     @property
     def outputs(self) -> int:
         return self.widths[-1]
+
+    @cached_property
+    def sizes(self) -> tuple[LayerSize, ...]:
+        """One for each layer with weights."""
+        return self.layer_sizes or dense(self.widths)
+
+    @cached_property
+    def positions(self) -> tuple[int, ...]:
+        """Of each layer with weights: rows that it computes for an example."""
+        return tuple(size.positions for size in self.sizes)
+
+    @cached_property
+    def padded_fan_ins(self) -> tuple[int, ...]:
+        """D_in of each layer with weights."""
+        return tuple(padded(size.fan_in, self.tile) for size in self.sizes)
+
+    @cached_property
+    def gathered(self) -> tuple[int, ...]:
+        """Per layer with weights: values that are copied for an example before the product; 0
+        where the layer takes what is there."""
+        return tuple(
+            0 if size.source is None else size.positions * fan_in
+            for size, fan_in in zip(self.sizes, self.padded_fan_ins, strict=True)
+        )
+
+    @cached_property
+    def computed(self) -> tuple[int, ...]:
+        """Features, then per layer with weights the values that it computes for an example."""
+        widths = self.padded_widths
+        return (widths[0], *(p * w for p, w in zip(self.positions, widths[1:], strict=True)))
+
+    @cached_property
+    def largest(self) -> int:
+        """The most values that any layer computes or copies for an example."""
+        return max(*self.computed, *self.gathered)
 
     @cached_property
     def padded_widths(self) -> tuple[int, ...]:

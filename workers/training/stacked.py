@@ -5,7 +5,6 @@ Legend: K members, U units of a hidden layer.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -38,9 +37,10 @@ class StackedTorch(BackEnd):
         """As many as keep parameters, gradients and activations within the cache, between 1 and
         128."""
         shapes, batches = setting.shapes, setting.batches
-        widths = shapes.padded_widths
-        parameters = sum(i * o for i, o in pairwise(widths))
-        values = 2 * parameters + batches.rows * (3 * sum(widths) + widths[0])
+        sides = zip(shapes.padded_fan_ins, shapes.padded_widths[1:], strict=True)
+        parameters, features = sum(i * o for i, o in sides), shapes.padded_widths[0]
+        per_example = 3 * sum(shapes.computed) + features + 2 * sum(shapes.gathered)
+        values = 2 * parameters + batches.rows * per_example
         size = values * torch.finfo(shapes.work).bits // 8
         budget = CACHE_BYTES if setting.device.type == "cpu" else GPU_BYTES
         fits = max(1, min(128, budget // size))
@@ -68,9 +68,7 @@ class StackedChunk(Chunk):
             train=setting.train,
             batches=setting.batches,
         )
-        self._ranks = RankSamples(
-            len(members), setting.train.count, shapes.padded_widths[1:-1], setting.device
-        )
+        self._ranks = RankSamples(len(members), setting.train.count, shapes, setting.device)
 
     def keep(self, rows: Sequence[int]) -> "StackedChunk":
         members = [self.members[row] for row in rows]
@@ -123,13 +121,15 @@ class StackedChunk(Chunk):
                 scores=found[f"{name}_score"][:, 0],
             )
 
-        hidden = self.setting.shapes.hidden
+        shapes = self.setting.shapes
+        hidden = shapes.hidden
         return EpochFindings(
             train=of_part("train"),
             validation=of_part("validation"),
             units=[self._unit_counts(found, i, units) for i, units in enumerate(hidden)],
             eigenvalues=[found[f"eigenvalues/{i}"] for i in range(len(hidden))],
-            weight_norms=norms_of([p.to(self.setting.shapes.work) for p in self.state.parameters]),
+            positions=shapes.positions[: len(hidden)],
+            weight_norms=norms_of([p.to(shapes.work) for p in self.state.parameters], shapes),
             loss_kink_hits=found["loss_kink_hits"][:, 0],
             distances=self.distances(),
         )
@@ -140,4 +140,5 @@ class StackedChunk(Chunk):
             for name, values in found.items()
             if name.endswith(f"/{i}") and not name.startswith("eigenvalues")
         }
-        return self._network.kernels[i].judge(sums, self.setting.train.count)
+        examples = self.setting.train.count * self.setting.shapes.positions[i]
+        return self._network.kernels[i].judge(sums, examples)

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from workers.training.arrays import to_host
+from workers.training.buffers import HiddenBuffers
 from workers.training.cohort import Member
 from workers.training.evaluation import Slice
 from workers.training.losses import RowWeights
-from workers.training.network import HiddenBuffers, Network
+from workers.training.network import Network
 from workers.training.optimizers import OPTIMIZERS, Plan, Rates, learning_rates
 from workers.training.probes import ActivationKinks, ParameterNorms
 from workers.training.stacking import per_member
@@ -85,21 +86,22 @@ class Stepper:
         )
         self._parameters = state.parameters
         self._gradient = network.workspace.gradient(network)
-        self._flat_gradient, self._flat_work = _flat(self._gradient.parameters), _flat(self._work)
+        self._flat_gradient = self._flat(self._gradient.parameters)
+        self._flat_work = self._flat(self._work)
         self._prepare_probes(K, batches, device)
 
     def _prepare_probes(self, K: int, batches: Batches, device: torch.device) -> None:
         S, shapes = batches.block_steps, self._shapes
 
         def norms() -> ParameterNorms:
-            return ParameterNorms(K, S, shapes.layers, shapes.work, device)
+            return ParameterNorms(K, S, shapes, device)
 
         self._gradient_norms, self._weight_norms = norms(), norms()
         # Plain gradient descent moves along the gradient, whose norm is known.
         plain = not (self._optimizer.moment_names or self._optimizer.decays)
         self._moves_along_gradient = plain and not self._clips
         self._direction_norms = self._gradient_norms if self._moves_along_gradient else norms()
-        largest = batches.rows * max(shapes.padded_widths)
+        largest = batches.rows * shapes.largest
         self._kinks = ActivationKinks(K, S, len(shapes.hidden), largest, device)
         kernels = self._network.kernels
         self._has_kinks = [bool(kernel.kink_points) for kernel in kernels]
@@ -139,7 +141,8 @@ class Stepper:
         network.backward(
             batch.x, batch.buffers, self._gradient, self._at_upstream, self._at_gradient
         )
-        self._at_gradient(len(network.weights))
+        for place in range(self._shapes.layers, len(self._parameters)):
+            self._at_gradient(place)
         if self._clips:
             self._clip()
         if self._shapes.is_mixed:
@@ -216,8 +219,8 @@ class Stepper:
         )
         self.measures.fold(self._state.step - steps, log)
 
-
-def _flat(parameters: Sequence[Tensor]) -> list[Tensor]:
-    """Weights as [K, D_in D_out]; the values, in the last place, as they are."""
-    *weights, values = parameters
-    return [*(weight.view(weight.shape[0], -1) for weight in weights), values]
+    def _flat(self, parameters: Sequence[Tensor]) -> list[Tensor]:
+        """Weights as [K, D_in D_out]; all else, in the places after them, as it is."""
+        layers = self._shapes.layers
+        weights = [weight.view(weight.shape[0], -1) for weight in parameters[:layers]]
+        return [*weights, *parameters[layers:]]

@@ -154,6 +154,7 @@ def test_what_is_not_json_is_refused(still: httpx.Client, content: bytes, hint: 
         (_spec(batch_size=0), "/batch_size", "at least 1"),
         (_spec(seed=-1), "/seed", "at least 0"),
         (_spec(network={"hidden": []}), "/network/hidden", "at least 1 items"),
+        (_spec(network={"kind": "cnn", "kernel_size": 4}), "/network/kernel_size", "1, 3, 5 or 7"),
         (_spec(network={"hidden": [0]}), "/network/hidden/0", "at least 1"),
         (
             _spec(dataset={"name": "abs", "validation_fraction": 1}),
@@ -204,6 +205,12 @@ def test_a_spec_that_is_none_is_refused(
         (_spec(epochs=10**12), "/epochs", "the limit here is"),
         (_spec(batch_size=10**12), "/batch_size", "the limit here is"),
         (_spec(network={"hidden": [2**62]}), "/network/hidden/0", "the limit here is"),
+        (_spec(network={"kind": "cnn"}), "/network/kind", "takes images"),
+        (
+            _spec(network={"normalization": "batch"}, batch_size=1),
+            "/batch_size",
+            "at least 2 for a variance",
+        ),
         (_spec(network={"hidden": [8] * 1000}), "/network/hidden", "hidden layers"),
         (_spec(network={"hidden": [4096] * 32}), "/network", "parameters"),
         (_spec(dataset={"name": "abs", "size": 2**62}), "/dataset/size", "examples"),

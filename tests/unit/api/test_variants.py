@@ -4,13 +4,17 @@ from typing import Annotated
 
 from service.domain.activations import Activation, AnyActivation
 from service.domain.base import SpecModel
+from service.domain.networks import AnyNetwork, Cnn, Linear, Mlp
 from service.domain.schedules import ConstantSchedule
-from service.domain.spec import AnyNetwork, Linear, Mlp
 from service.domain.variants import models_in, variants
 
 
 def test_the_members_of_a_union_are_found_by_tag() -> None:
-    assert variants(AnyNetwork, "kind", SpecModel) == {"linear": Linear, "mlp": Mlp}
+    assert variants(AnyNetwork, "kind", SpecModel) == {
+        "linear": Linear,
+        "mlp": Mlp,
+        "cnn": Cnn,
+    }
 
 
 def test_each_tag_makes_its_member() -> None:

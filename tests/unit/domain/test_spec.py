@@ -147,6 +147,14 @@ def test_unknown_fields_are_refused(part: dict[str, Any]) -> None:
         ({"network": {"hidden": [2**63]}}, "network.mlp.hidden.0"),
         ({"network": {"hidden": [4.0]}}, "network.mlp.hidden.0"),
         ({"network": {"kind": "linear", "hidden": [4]}}, "network.linear.hidden"),
+        ({"network": {"kind": "linear", "normalization": "batch"}}, "network.linear.normalization"),
+        ({"network": {"hidden": [4], "normalization": "group"}}, "network.mlp.normalization"),
+        ({"network": {"kind": "cnn", "channels": []}}, "network.cnn.channels"),
+        ({"network": {"kind": "cnn", "channels": [0]}}, "network.cnn.channels.0"),
+        ({"network": {"kind": "cnn", "kernel_size": 2}}, "network.cnn.kernel_size"),
+        ({"network": {"kind": "cnn", "kernel_size": "3"}}, "network.cnn.kernel_size"),
+        ({"network": {"kind": "cnn", "pooling": "sum"}}, "network.cnn.pooling"),
+        ({"network": {"kind": "cnn", "hidden": [0]}}, "network.cnn.hidden.0"),
         ({"network": {"init": {"name": "normal"}}}, "network.mlp.init"),
         ({"network": {"init": {"scale": 1.0}}}, "network.mlp.init"),
         ({"network": {"init": {"name": "randomized_asymmetric", "bias": 1}}}, "network.mlp.init"),
@@ -207,6 +215,16 @@ def test_the_last_step_of_an_epoch_takes_what_is_left(batch: int, steps: int) ->
         ({"kind": "linear"}, "prelu", 64 * 10 + 10),
         ({"hidden": [3]}, "relu", 64 * 3 + 3 + 3 * 10 + 10),
         ({"hidden": [3, 2]}, "prelu", 64 * 3 + 3 + 3 * 2 + 2 + 2 * 10 + 10 + 2),
+        # 3 x 3 pixels of 1 channel, then of 2; 2 x 2 pixels are left of the 8 x 8.
+        (
+            {"kind": "cnn", "channels": [2, 5], "pooling": "max", "hidden": [7]},
+            "prelu",
+            (9 * 2 + 2) + (18 * 5 + 5) + (5 * 2 * 2 * 7 + 7) + (7 * 10 + 10) + 3,
+        ),
+        ({"kind": "cnn", "channels": [2], "hidden": []}, "relu", 9 * 2 + 2 + 2 * 64 * 10 + 10),
+        # A scale and a shift a unit; the shift takes the place of the bias.
+        ({"hidden": [3], "normalization": "batch"}, "relu", 64 * 3 + 3 + 3 + 3 * 10 + 10),
+        ({"hidden": [3], "normalization": "layer"}, "relu", 64 * 3 + 3 + 3 + 3 * 10 + 10),
     ],
 )
 def test_parameters_are_weights_biases_and_learned_slopes(
@@ -234,7 +252,10 @@ OTHER_COHORT = [
     {"device": "cpu"},
     {"network": {"hidden": [5]}},
     {"network": {"hidden": [4, 4]}},
+    {"network": {"hidden": [4], "normalization": "batch"}},
+    {"network": {"hidden": [4], "normalization": "layer"}},
     {"network": {"kind": "linear"}},
+    {"network": {"kind": "cnn"}},
     {"activation": {"name": "tanh"}},
     {"loss": {"name": "mae"}},
     {"optimizer": {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True}},
@@ -274,6 +295,32 @@ def test_values_of_what_is_switched_on_may_differ(one: Any, other: Any) -> None:
     assert len(keys) == 1
 
 
+CNN = {"kind": "cnn", "channels": [2, 3], "hidden": [4]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"channels": [2], "hidden": [3, 4]},
+        {"kernel_size": 5},
+        {"pooling": "max"},
+        {"pooling": "average"},
+        {"normalization": "layer"},
+    ],
+)
+def test_networks_of_other_shapes_are_other_programs(change: dict[str, Any]) -> None:
+    keys = {
+        cohort_key(JobSpec.model_validate(MINIMAL | {"network": n})) for n in (CNN, CNN | change)
+    }
+    assert len(keys) == 2
+
+
+def test_convolutions_with_other_starts_join_a_cohort() -> None:
+    other = CNN | {"init": {"name": "orthogonal"}}
+    keys = {cohort_key(JobSpec.model_validate(MINIMAL | {"network": n})) for n in (CNN, other)}
+    assert len(keys) == 1
+
+
 def test_nesterov_is_another_program() -> None:
     plain = {"learning_rate": 0.1, "momentum": 0.9}
     assert cohort_key(job_spec(optimizer=plain)) != cohort_key(
@@ -291,6 +338,7 @@ def test_a_cohort_key_fits_its_column() -> None:
 
 
 INTEGERS = st.integers(0, 2**63 - 1)
+WIDTHS = st.lists(st.integers(1, 2**63 - 1), min_size=1)
 SPECS = st.builds(
     lambda **parts: SMALL | parts,
     dataset=st.one_of(
@@ -313,8 +361,17 @@ SPECS = st.builds(
             st.floats(0, 0.9),
         ),
     ),
-    network=st.builds(
-        lambda hidden: {"hidden": hidden}, st.lists(st.integers(1, 2**63 - 1), min_size=1)
+    network=st.one_of(
+        st.builds(
+            lambda hidden, normalization: {"hidden": hidden, "normalization": normalization},
+            WIDTHS,
+            st.sampled_from(["none", "batch", "layer"]),
+        ),
+        st.builds(
+            lambda channels, pooling: {"kind": "cnn", "channels": channels, "pooling": pooling},
+            WIDTHS,
+            st.sampled_from(["none", "average", "max"]),
+        ),
     ),
     activation=st.sampled_from([{"name": name} for name in ("relu", "prelu", "gelu", "selu")]),
     loss=st.sampled_from([{"name": name} for name in ("mse", "mae", "cross_entropy")]),

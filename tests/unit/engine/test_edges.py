@@ -15,6 +15,7 @@ from service.domain.events import TRAINING_EVENT, FailedEvent, StoppedEvent, Tra
 from service.domain.states import Outcome, Reason
 from tests.specs import job_spec
 from tests.unit.engine.comparing import differences
+from tests.unit.engine.reference import plain_run
 from tests.unit.engine.running import CPU, cohort_of, run_all, run_one, stories_of
 from workers.training import Cohort, Control, Member, select_device, train
 
@@ -47,6 +48,84 @@ def test_one_training_example_is_enough(size: int) -> None:
     spec = job_spec(dataset=dataset, precision="float64")
     assert spec.training_examples == 1
     assert agrees(dataset=dataset)
+
+
+def normalized(kind: str, hidden: list[int], **more: Any) -> dict[str, Any]:
+    return {"network": {"hidden": hidden, "normalization": kind, **more}}
+
+
+def cnn(**more: Any) -> dict[str, Any]:
+    return {
+        "dataset": {"name": "digits", "validation_fraction": 0.9},
+        "loss": {"name": "cross_entropy"},
+        "epochs": 1,
+        "network": {"kind": "cnn", "channels": [1], "hidden": []} | more,
+    }
+
+
+@pytest.mark.parametrize("pooling", ["none", "average", "max"])
+def test_one_channel_and_one_pixel_train(pooling: str) -> None:
+    assert agrees(**cnn(pooling=pooling, channels=[1, 1, 1], kernel_size=1))
+
+
+def test_one_example_a_batch_is_enough_for_a_normalized_convolution() -> None:
+    """It has 64 positions; fully connected layers have one."""
+    changes = cnn(normalization="batch") | {"batch_size": 179}
+    spec = job_spec(**changes)
+    assert (spec.training_examples, spec.smallest_batch) == (180, 1)
+    assert agrees(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (cnn() | {"dataset": {"name": "iris"}}, "takes images"),
+        (cnn(channels=[2] * 4, pooling="max"), "nothing is left"),
+        (cnn(normalization="batch", hidden=[3]) | {"batch_size": 179}, "one example"),
+    ],
+    ids=["no-images", "pooled-away", "one-example"],
+)
+def test_data_that_a_convolution_cannot_take_is_one_failed_event(
+    changes: dict[str, Any], expected: str
+) -> None:
+    (event,) = train(cohort_of([job_spec(**changes)]), device=CPU)
+    assert isinstance(event, FailedEvent)
+    assert event.reason is Reason.INVALID_DATA
+    assert expected in event.detail
+
+
+def test_a_convolution_that_diverges_says_when() -> None:
+    changes = cnn(channels=[3], pooling="max", hidden=[4]) | {"optimizer": {"learning_rate": 1e200}}
+    spec = job_spec(**changes, precision="float64")
+    expected = plain_run(spec).diverged_at
+    assert expected is not None
+    assert run_one(spec).diverged_at == expected
+
+
+@pytest.mark.parametrize("kind", ["batch", "layer"])
+@pytest.mark.parametrize("hidden", [[1], [1, 1, 1]], ids=str)
+def test_normalized_layers_of_one_unit_train(kind: str, hidden: list[int]) -> None:
+    assert agrees(**normalized(kind, hidden), batch_size=12)
+
+
+@pytest.mark.parametrize(("size", "batch_size"), [(5, 1), (5, 2), (5, 4), (1, 8)])
+def test_batch_normalization_of_one_example_is_refused(size: int, batch_size: int) -> None:
+    dataset = {"name": "abs", "size": max(size, 2), "validation_fraction": 0.5 * (size == 1)}
+    spec = job_spec(**normalized("batch", [3]), dataset=dataset, batch_size=batch_size)
+    assert spec.training_examples == size
+    (event,) = train(cohort_of([spec]), device=CPU)
+    assert isinstance(event, FailedEvent)
+    assert event.reason is Reason.INVALID_DATA
+    assert "network.normalization" in event.detail
+
+
+@pytest.mark.parametrize(
+    ("kind", "batch_size", "epochs"),
+    [("batch", 3, 3), ("batch", 5, 3), ("batch", 1, 0), ("layer", 1, 3)],
+)
+def test_what_has_a_variance_or_needs_none_trains(kind: str, batch_size: int, epochs: int) -> None:
+    dataset = {"name": "abs", "size": 5, "validation_fraction": 0}
+    assert agrees(**normalized(kind, [3]), dataset=dataset, batch_size=batch_size, epochs=epochs)
 
 
 def test_without_validation_there_are_no_validation_numbers() -> None:

@@ -293,9 +293,13 @@ def diverging(specs: list[JobSpec], place: int) -> list[JobSpec]:
     ]
 
 
+@pytest.mark.parametrize("normalization", ["none", "batch", "layer"])
 @pytest.mark.parametrize("precision", ["float64", "float32", "bfloat16", "float16"])
-def test_a_member_that_diverges_leaves_the_others_as_they_are(precision: str) -> None:
-    specs = members(7, **TARGETS, epochs=4, precision=precision)
+def test_a_member_that_diverges_leaves_the_others_as_they_are(
+    precision: str, normalization: str
+) -> None:
+    network = {"hidden": [9, 5], "normalization": normalization}
+    specs = members(7, **TARGETS, network=network, epochs=4, precision=precision)
     stories = run_all(diverging(specs, 2))
     assert stories[2].diverged_at is not None
     assert len(stories[2].epochs) < 5
@@ -303,11 +307,15 @@ def test_a_member_that_diverges_leaves_the_others_as_they_are(precision: str) ->
     assert [stories[i].bits for i in others] == [bits([specs[i]])[0] for i in others]
 
 
+@pytest.mark.parametrize("normalization", ["none", "batch"])
 @pytest.mark.parametrize("optimizer", [{"momentum": 0.9}, {"name": "adam"}], ids=["sgd", "adam"])
-def test_members_that_are_stopped_leave_the_others_as_they_are(optimizer: dict[str, Any]) -> None:
-    """Six of seven are dropped after the first epoch, so that the stack shrinks, moments and
-    all, and one goes on alone."""
-    specs = members(7, optimizer=optimizer, epochs=4)
+def test_members_that_are_stopped_leave_the_others_as_they_are(
+    optimizer: dict[str, Any], normalization: str
+) -> None:
+    """Six of seven are dropped after the first epoch, so that the stack shrinks, moments, running
+    statistics and all, and one goes on alone."""
+    network = {"hidden": [9, 5], "normalization": normalization}
+    specs = members(7, optimizer=optimizer, network=network, epochs=4)
     control, told = Control(), []
     for event in train(cohort_of(specs), device=CPU, control=control):
         told.append(event)

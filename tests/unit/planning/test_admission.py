@@ -16,6 +16,7 @@ LIMITS = Limits(
     max_examples=100,
     max_values=400,
     max_batch_size=64,
+    max_window_values=64 * 64 * 9,
 )
 
 
@@ -125,6 +126,84 @@ def test_each_part_holds_every_class(
     size: int, centers: int, fraction: float, refused: int
 ) -> None:
     assert len(pointers(**blobs(size, centers, fraction))) == refused
+
+
+def cnn(**more: Any) -> dict[str, Any]:
+    network = {"kind": "cnn", "channels": [2], "hidden": []} | more
+    return {"network": network, "dataset": {"name": "digits"}, "loss": {"name": "cross_entropy"}}
+
+
+def test_a_convolution_needs_images() -> None:
+    assert pointers(Limits(), **cnn()) == []
+    for name in ("iris", "wine", "breast_cancer", "two_moons"):
+        assert pointers(Limits(), **cnn() | {"dataset": {"name": name}}) == ["/network/kind"]
+
+
+def test_pooling_must_leave_something() -> None:
+    """8 x 8, 4 x 4, 2 x 2, 1 x 1, nothing."""
+    assert pointers(Limits(), **cnn(channels=[2] * 3, pooling="max")) == []
+    assert pointers(Limits(), **cnn(channels=[2] * 4, pooling="max")) == ["/network/kind"]
+    assert pointers(Limits(), **cnn(channels=[2] * 4)) == []
+
+
+@pytest.mark.parametrize(
+    ("network", "expected"),
+    [
+        ({"channels": [8], "pooling": "average"}, "/network"),
+        ({"channels": [1, 1, 1], "pooling": "average"}, "/network/channels"),
+        ({"channels": [9], "kernel_size": 1, "pooling": "average"}, "/network/channels/0"),
+        ({"channels": [1], "pooling": "average", "hidden": [9]}, "/network/hidden/0"),
+        ({"channels": [1], "pooling": "average", "kernel_size": 5}, "/network"),
+    ],
+)
+def test_limits_of_convolutions_are_named_where_they_are_exceeded(
+    network: dict[str, Any], expected: str
+) -> None:
+    """In order: parameters, layers, channels, units, values of windows."""
+    assert expected in pointers(**cnn(**network), batch_size=64)
+
+
+def test_windows_are_counted_for_the_examples_that_there_are() -> None:
+    limits = Limits(max_window_values=1438 * 64 * 9)
+    assert pointers(limits, **cnn(), batch_size=60_000) == []
+    fewer = Limits(max_window_values=1438 * 64 * 9 - 1)
+    (error,) = check(job_spec(**cnn(), batch_size=60_000), fewer)
+    assert error.pointer == "/network"
+    assert "positions" in error.detail
+
+
+def test_a_convolution_of_one_example_has_enough_to_normalize() -> None:
+    """1438 training examples in batches of 479 leave one, with 64 positions."""
+    alone = {"batch_size": 479, **cnn(normalization="batch")}
+    assert pointers(Limits(), **alone) == []
+    dense = {"batch_size": 479, **cnn(normalization="batch", hidden=[3])}
+    assert pointers(Limits(), **dense) == ["/batch_size"]
+
+
+@pytest.mark.parametrize(
+    ("size", "batch_size", "pointer"),
+    [(5, 1, "/batch_size"), (5, 2, "/batch_size"), (5, 4, "/batch_size")],
+)
+def test_batch_normalization_needs_two_examples(size: int, batch_size: int, pointer: str) -> None:
+    network = {"hidden": [3], "normalization": "batch"}
+    dataset = abs_of(size, validation_fraction=0)
+    assert pointers(network=network, dataset=dataset, batch_size=batch_size) == [pointer]
+    assert pointers(network=network, dataset=dataset, batch_size=batch_size, epochs=0) == []
+    layer = network | {"normalization": "layer"}
+    assert pointers(network=layer, dataset=dataset, batch_size=batch_size) == []
+
+
+@pytest.mark.parametrize("batch_size", [3, 5, 60])
+def test_batches_of_two_and_more_may_be_normalized(batch_size: int) -> None:
+    network = {"hidden": [3], "normalization": "batch"}
+    dataset = abs_of(5, validation_fraction=0)
+    assert pointers(network=network, dataset=dataset, batch_size=batch_size) == []
+
+
+def test_one_training_example_cannot_be_normalized_over_the_batch() -> None:
+    network = {"hidden": [3], "normalization": "batch"}
+    dataset = abs_of(2, validation_fraction=0.5)
+    assert pointers(network=network, dataset=dataset) == ["/network/normalization"]
 
 
 def test_an_ordinary_spec_has_nothing_to_warn_of() -> None:

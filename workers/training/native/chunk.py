@@ -97,9 +97,7 @@ class NativeChunk(Chunk):
         self._bench = _open(library, self, shapes.storage == torch.float64)
         self._records = [self._record(k) for k in range(len(members))]
         self._measures = StepMeasures(len(members), np.ones(len(members)))
-        self._ranks = RankSamples(
-            len(members), setting.train.count, shapes.padded_widths[1:-1], setting.device
-        )
+        self._ranks = RankSamples(len(members), setting.train.count, shapes, setting.device)
         self._unit_sums = [
             np.zeros((len(members), 4, width)) for width in shapes.padded_widths[1:-1]
         ]
@@ -233,7 +231,8 @@ class NativeChunk(Chunk):
                 for sums, units in zip(self._unit_sums, hidden, strict=True)
             ],
             eigenvalues=[eigenvalues[f"eigenvalues/{i}"].numpy() for i in range(len(hidden))],
-            weight_norms=norms_of(self.state.parameters),
+            positions=[1] * len(hidden),
+            weight_norms=norms_of(self.state.parameters, self.setting.shapes),
             loss_kink_hits=self._loss_kink_hits,
             distances=self.distances(),
         )

@@ -84,7 +84,7 @@ def can_train(spec: JobSpec) -> bool:
     return (
         spec.precision in _SMALLEST
         and spec.network.kind in ("linear", "mlp")
-        and getattr(spec.network, "normalization", "none") == "none"
+        and spec.network.normalization == "none"
         and spec.activation.name in _ACTIVATIONS
         and spec.loss.name in _LOSSES
         and spec.optimizer.name in _OPTIMIZERS

@@ -8,7 +8,7 @@ float64, for all members of a chunk at once.
 from workers.training.probes.dead import count_dead, mark_dead
 from workers.training.probes.divergence import Divergence
 from workers.training.probes.dormant import count_dormant
-from workers.training.probes.effective_rank import RankSamples, effective_ranks
+from workers.training.probes.effective_rank import SAMPLE, RankSamples, effective_ranks
 from workers.training.probes.gradient_norm import gradient_norms, over_layers
 from workers.training.probes.kinks import ActivationKinks
 from workers.training.probes.optimality import distances, gap
@@ -20,6 +20,7 @@ from workers.training.probes.unit_tally import JudgedLayer, UnitTally
 from workers.training.probes.update_ratio import update_ratios
 
 __all__ = [
+    "SAMPLE",
     "ActivationKinks",
     "Divergence",
     "JudgedLayer",

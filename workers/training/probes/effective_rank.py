@@ -1,14 +1,14 @@
 """effective_rank: exp of the entropy of the singular values of the layer's representation,
-normalised to sum 1 (Roy and Vetterli 2007), on the first SAMPLE examples of the training part.
+normalised to sum 1 (Roy and Vetterli 2007), on the first SAMPLE examples of the training part, at
+all positions.
 
 The squares of the singular values are the eigenvalues of the smaller of HH' and H'H, computed in
 float64; what is below float64's resolution of the largest one counts as 0. A layer that is all
 zero has rank 0; one that holds NaN or infinities has none.
 
-Legend: K members, L hidden layers, R rows of the sample (padded), U units (padded).
+Legend: K members, L hidden layers, R rows of the sample (examples times positions,
+padded), U units (padded).
 """
-
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from workers.training.arrays import Array
 from workers.training.exactness import TILE, padded, product
+from workers.training.shapes import Shapes
 
 SAMPLE = 64
 """More examples see more directions, at a cost that grows with the cube: with 64 it is
@@ -25,11 +26,14 @@ SAMPLE = 64
 class RankSamples:
     """Gram matrices of every hidden layer and member, filled slice by slice of members."""
 
-    def __init__(self, K: int, examples: int, widths: Sequence[int], device: torch.device) -> None:
-        self._rows = min(examples, SAMPLE)
-        tile = TILE[torch.float64]
-        self._units = [padded(width, tile) for width in widths]
-        sizes = [min(padded(self._rows, tile), units) for units in self._units]
+    def __init__(self, K: int, examples: int, shapes: Shapes, device: torch.device) -> None:
+        tile, hidden = TILE[torch.float64], len(shapes.hidden)
+        self._rows = [min(examples, SAMPLE) * positions for positions in shapes.positions[:hidden]]
+        self._units = [padded(width, tile) for width in shapes.padded_widths[1:-1]]
+        sizes = [
+            min(padded(rows, tile), units)
+            for rows, units in zip(self._rows, self._units, strict=True)
+        ]
         # Matrices of one size lie side by side: one call decomposes them all.
         self._joined = {
             size: torch.zeros(sizes.count(size), K, size, size, dtype=torch.float64, device=device)
@@ -45,7 +49,7 @@ class RankSamples:
         part."""
         out = self.grams[layer][first : first + len(h)]
         # In the half precisions h is padded further than float64 needs.
-        sample = _sample(h[:, :, : self._units[layer]], self._rows)
+        sample = _sample(h[:, :, : self._units[layer]], self._rows[layer])
         left, right = sample, sample.transpose(1, 2)
         if sample.shape[1] > out.shape[1]:
             left, right = right, left

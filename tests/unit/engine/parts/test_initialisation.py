@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from service.domain.spec import Init, JobSpec
+from service.domain.networks import Init
+from service.domain.spec import JobSpec
 from tests.unit.engine.parts.trainings import (
     Parameters,
     final_parameters,
@@ -246,3 +247,14 @@ def test_a_members_weights_do_not_depend_on_its_cohort(monkeypatch: pytest.Monke
     ]
     for spec, together in zip(specs, final_parameters(specs, monkeypatch), strict=True):
         assert largest_difference(together, initial_parameters(spec, monkeypatch)) == 0
+
+
+@pytest.mark.parametrize("name", ["xavier_normal", "xavier_uniform", "kaiming_normal"])
+def test_a_convolution_starts_with_the_spread_that_pytorch_gives_it(name: str) -> None:
+    """40 channels to 600 through a window of 3 x 3: 216,000 numbers, known to 0.15%."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        theirs: Tensor = TORCH[name](torch.empty(600, 40, 3, 3, dtype=torch.float64))
+    generator = torch.Generator().manual_seed(0)
+    ours, _ = initial_layer(init(name), 40 * 9, 600, generator, window=9)
+    assert ours.std().item() == pytest.approx(theirs.std().item(), rel=0.01)
