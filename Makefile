@@ -53,6 +53,7 @@ fix: install ## Format, and mend what ruff can mend
 bench: install ## Run the benchmarks; docs/benchmarks.md holds the figures
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.first_epoch
+	$(BIN)/python -m benchmarks.sweeps
 
 bench-references: ## Train 64 jobs by other means too (JAX, joblib, Optuna, Lightning, Ray Tune)
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench

@@ -5,7 +5,17 @@ from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
 
-from service.api import catalog, errors, events, health, jobs, pages, series
+from service.api import (
+    catalog,
+    errors,
+    events,
+    health,
+    jobs,
+    pages,
+    series,
+    sweep_events,
+    sweeps,
+)
 from service.api.envelope import Envelope
 from service.api.openapi import TAGS, Api, refuse_unknown_query
 from service.db import Database
@@ -54,6 +64,6 @@ def create_app(
     app.state.broker_answers = broker_answers
     app.add_middleware(Envelope)
     errors.install(app)
-    for resource in (jobs, series, events, catalog, health, pages):
+    for resource in (jobs, series, events, sweeps, sweep_events, catalog, health, pages):
         app.include_router(resource.router)
     return app

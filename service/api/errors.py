@@ -25,6 +25,7 @@ from service.domain.errors import (
     JobNotFound,
     MoveRefused,
     SpecRejected,
+    SweepNotFound,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -46,8 +47,9 @@ PROBLEMS: Mapping[str, Kind] = {
     "malformed_json": Kind(status=400, title="The body is not JSON"),
     "path_not_found": Kind(status=404, title="Nothing stands at this path"),
     "job_not_found": Kind(status=404, title="There is no such job"),
+    "sweep_not_found": Kind(status=404, title="There is no such sweep"),
     "method_not_allowed": Kind(status=405, title="The path does not take this method"),
-    "move_refused": Kind(status=409, title="The job's state does not allow it"),
+    "move_refused": Kind(status=409, title="The present state does not allow it"),
     "body_too_large": Kind(status=413, title="The body is too large"),
     "unsupported_media_type": Kind(status=415, title="The body must be JSON"),
     "invalid_spec": Kind(status=422, title="The spec cannot be accepted"),
@@ -61,6 +63,7 @@ PROBLEMS: Mapping[str, Kind] = {
 
 _CODE_OF: Mapping[type[DomainError], str] = {
     JobNotFound: "job_not_found",
+    SweepNotFound: "sweep_not_found",
     MoveRefused: "move_refused",
     IdempotencyConflict: "idempotency_conflict",
     SpecRejected: "spec_rejected",

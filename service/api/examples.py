@@ -7,6 +7,7 @@ from service.domain.job import Job
 from service.domain.metrics import EPOCH_COLUMNS, EpochMetrics
 from service.domain.spec import JobSpec
 from service.domain.states import JobStatus, Outcome
+from service.domain.sweep import Sweep, SweepCounts, SweepProgress
 
 SPECS: dict[str, dict[str, Any]] = {
     "convention": {
@@ -71,7 +72,7 @@ def _at(second: int) -> datetime:
     return datetime(2026, 11, 23, 14, 2, second, tzinfo=UTC)
 
 
-JOB: dict[str, Any] = Job(
+_JOB = Job(
     id=JOB_ID,
     name="relu'(0)=0.5 on digits",
     spec=JobSpec.model_validate(SPECS["convention"]["value"]),
@@ -91,7 +92,25 @@ JOB: dict[str, Any] = Job(
     summary=EpochMetrics.model_validate(dict.fromkeys(EPOCH_COLUMNS) | _METRICS),
     diverged_at_step=None,
     environment={"torch": "2.13.0", "device": "cpu", "threads": 2},
-).model_dump(mode="json")
+)
+JOB: dict[str, Any] = _JOB.model_dump(mode="json")
+
+_WAITING = {
+    "outcome": None,
+    "progress": 0.0,
+    "started_at": None,
+    "finished_at": None,
+    "summary": None,
+    "environment": None,
+}
+QUEUED_JOB: dict[str, Any] = JOB | _WAITING | {"status": "queued", "attempt": 0}
+CANCELLED_JOB: dict[str, Any] = QUEUED_JOB | {
+    "status": "cancelled",
+    "reason": "user",
+    "detail": "Cancelled while queued.",
+    "cancel_requested_at": JOB["finished_at"],
+    "finished_at": JOB["finished_at"],
+}
 
 PAGE: dict[str, Any] = {"data": [JOB], "next_cursor": None}
 
@@ -119,3 +138,94 @@ EVENTS = (
     'data: {"epoch":0,"train_loss":2.31,…}\n'
     "id: 2-0\n\n"
 )
+
+SWEEP_SPECS: dict[str, dict[str, Any]] = {
+    "conventions": {
+        "summary": "Three conventions at six rates, ten seeds each",
+        "value": {
+            "name": "Does relu'(0) matter?",
+            "base": {
+                "dataset": {"name": "digits"},
+                "activation": {"name": "relu"},
+                "loss": {"name": "cross_entropy"},
+                "epochs": 10,
+            },
+            "axes": {
+                "activation.derivative_at_zero": [0, 0.5, 1],
+                "optimizer.learning_rate": {"logspace": [0.01, 1, 6]},
+                "seed": {"range": 10},
+            },
+            "mode": "grid",
+        },
+    },
+    "zipped": {
+        "summary": "Activations, each with a rate of its own",
+        "value": {
+            "base": {
+                "dataset": {"name": "two_moons"},
+                "loss": {"name": "cross_entropy"},
+                "optimizer": {"name": "sgd"},
+            },
+            "axes": {
+                "activation": [{"name": "relu"}, {"name": "tanh"}],
+                "optimizer.learning_rate": [0.1, 0.3],
+            },
+            "mode": "zip",
+        },
+    },
+}
+
+SWEEP_ID = "swp_019ab3c0f3e07d1fa3b5c1d2e3f40516"
+
+_SWEEP = Sweep(
+    id=SWEEP_ID,
+    **SWEEP_SPECS["conventions"]["value"],
+    members=180,
+    status=JobStatus.RUNNING,
+    counts=SweepCounts(queued=52, running=64, succeeded=64),
+    diverged=3,
+    progress=0.53,
+    study_id=None,
+    created_at=_at(1),
+    finished_at=None,
+)
+SWEEP: dict[str, Any] = _SWEEP.model_dump(mode="json")
+QUEUED_SWEEP: dict[str, Any] = SWEEP | {
+    "status": "queued",
+    "counts": SweepCounts(queued=180).model_dump(),
+    "diverged": 0,
+    "progress": 0.0,
+}
+SWEEP_PAGE: dict[str, Any] = {"data": [SWEEP], "next_cursor": None}
+
+_CELL = {
+    "n": 10,
+    "mean": 0.9661,
+    "standard_deviation": 0.0052,
+    "interval": {"low": 0.9624, "high": 0.9698},
+    "members": 10,
+    "diverged": 0,
+    "missing": 0,
+    "not_finite": 0,
+    "state": "complete",
+}
+_DIVERGED_CELL = dict.fromkeys(("mean", "standard_deviation", "interval")) | {
+    "n": 0,
+    "members": 10,
+    "diverged": 10,
+    "missing": 0,
+    "not_finite": 0,
+    "state": "diverged",
+}
+TABLE: dict[str, Any] = {
+    "sweep_id": SWEEP_ID,
+    "quantity": "validation_metric",
+    "rows": {"axes": ["activation.derivative_at_zero"], "values": [[0]]},
+    "columns": {"axes": ["optimizer.learning_rate"], "values": [[0.1], [1]]},
+    "over": ["seed"],
+    "confidence": 0.95,
+    "cells": [[_CELL, _DIVERGED_CELL]],
+}
+
+_PROGRESS = SweepProgress.model_validate({name: SWEEP[name] for name in SweepProgress.model_fields})
+SWEEP_EVENTS = f"event: progress\ndata: {_PROGRESS.model_dump_json()}\nid: 372-1344\n\n"

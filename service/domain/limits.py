@@ -14,3 +14,4 @@ class Limits(BaseModel):
     max_values: int = Field(50_000_000, ge=1, description="Examples times features of a data set")
     max_batch_size: int = Field(65_536, ge=1, description="Examples of a mini-batch")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Bytes of a request body")
+    max_members: int = Field(10_000, ge=1, description="Members of a sweep")

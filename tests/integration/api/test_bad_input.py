@@ -341,7 +341,7 @@ def test_an_unknown_path_is_not_found(still: httpx.Client, path: str) -> None:
     ("method", "path", "allowed"),
     [
         ("PUT", "/v1/jobs", "GET, POST"),
-        ("DELETE", f"/v1/jobs/job_{0:032x}", "GET"),
+        ("PUT", f"/v1/jobs/job_{0:032x}", "DELETE, GET"),
         ("GET", f"/v1/jobs/job_{0:032x}/cancel", "POST"),
         ("POST", "/docs", "GET"),
         ("POST", "/static/app.js", "GET, HEAD"),
