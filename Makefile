@@ -54,6 +54,7 @@ bench: install ## Run the benchmarks; docs/benchmarks.md holds the figures
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.first_epoch
 	$(BIN)/python -m benchmarks.sweeps
+	$(BIN)/python -m benchmarks.estimates
 
 bench-references: ## Train 64 jobs by other means too (JAX, joblib, Optuna, Lightning, Ray Tune)
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench

@@ -229,3 +229,31 @@ TABLE: dict[str, Any] = {
 
 _PROGRESS = SweepProgress.model_validate({name: SWEEP[name] for name in SweepProgress.model_fields})
 SWEEP_EVENTS = f"event: progress\ndata: {_PROGRESS.model_dump_json()}\nid: 372-1344\n\n"
+
+_THROUGHPUT = {"stacks": 9, "flops_per_second": 1.9e10, "lanes": 2}
+JOB_PLAN: dict[str, Any] = {
+    "steps": 460,
+    "flops": 5_941_963_264,
+    "memory_bytes": 929_636,
+    "estimated_seconds": 0.23,
+    "measured": _THROUGHPUT,
+    "parameters": 26_122,
+    "warnings": [],
+}
+_RATE_WARNING = {
+    "code": "outside_subdifferential",
+    "pointer": "/activation/derivative_at_zero",
+    "detail": "3.0 is no element of the Clarke subdifferential [0, 1] of relu at 0",
+    "members": 60,
+}
+SWEEP_PLAN: dict[str, Any] = JOB_PLAN | {
+    "steps": 41_400,
+    "flops": 543_140_075_520,
+    "memory_bytes": 30_061_844,
+    "estimated_seconds": 11.2,
+    "members": 180,
+    "cohorts": 3,
+    "largest_cohort": 64,
+    "slots": 1,
+    "warnings": [_RATE_WARNING],
+}

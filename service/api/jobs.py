@@ -13,14 +13,16 @@ from service.api.conditional import ETAG, NOT_MODIFIED, IfNoneMatch, WaitS, answ
 from service.api.dependencies import DatabaseDep, IdempotencyKey, JobId, SettingsDep
 from service.api.openapi import JOB_LINKS, LOCATION, SPEC_BODY, answer_with, problems
 from service.api.pagination import decode_cursor, encode_cursor
+from service.api.plans import DryRun, answer_plan, look_back, planned
 from service.db import jobs, retries
 from service.domain.activations import Activation, AnyActivation
 from service.domain.base import Name
 from service.domain.errors import SpecRejected
 from service.domain.job import Job
+from service.domain.plan import JobPlan
 from service.domain.states import TERMINAL, JobStatus, Outcome
 from service.domain.variants import variants
-from service.planning import check, warn
+from service.planning import check, plan_job, warn
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -65,10 +67,12 @@ class JobPage(BaseModel):
 
 @router.post(
     "",
+    response_model=Job,
     status_code=HTTPStatus.ACCEPTED,
     openapi_extra=SPEC_BODY,
     responses={
         HTTPStatus.ACCEPTED: answer_with(examples.QUEUED_JOB, LOCATION, JOB_LINKS),
+        **planned(JobPlan, examples.JOB_PLAN),
         **problems(
             "malformed_json",
             "body_too_large",
@@ -80,15 +84,20 @@ class JobPage(BaseModel):
     },
 )
 def submit_job(
+    *,
     posted: PostedSpecDep,
     settings: SettingsDep,
     database: DatabaseDep,
     response: Response,
     idempotency_key: IdempotencyKey = None,
-) -> Job:
-    """Queue a training run."""
+    dry_run: DryRun = False,
+) -> Job | Response:
+    """Queue a training run, or tell what it would cost."""
     if refused := check(posted.spec, settings.limits):
         raise SpecRejected(refused)
+    if dry_run:
+        pace, _ = look_back(database, settings)
+        return answer_plan(plan_job(posted.spec, warn(posted.spec), pace))
     idempotency = (idempotency_key, posted.digest) if idempotency_key else None
     with database.writing() as session:
         job = jobs.submit(session, posted.spec, warn(posted.spec), idempotency=idempotency)

@@ -14,15 +14,17 @@ from service.api.dependencies import DatabaseDep, IdempotencyKey, SettingsDep, S
 from service.api.errors import invalid
 from service.api.openapi import LOCATION, SWEEP_BODY, SWEEP_LINKS, answer_with, problems
 from service.api.pagination import decode_cursor, encode_cursor
+from service.api.plans import DryRun, answer_plan, look_back, planned
 from service.api.validation import describe_spec_errors
 from service.db import sweeps
 from service.domain.base import Name
 from service.domain.metrics import EPOCH_COLUMNS
 from service.domain.pivot import PivotTable, Result, pivot
+from service.domain.plan import SweepPlan
 from service.domain.states import TERMINAL, JobStatus, Outcome
 from service.domain.statistics import CONFIDENCE
 from service.domain.sweep import Sweep
-from service.planning import expand, points
+from service.planning import expand, plan_sweep, points
 
 router = APIRouter(prefix="/v1/sweeps", tags=["sweeps"])
 
@@ -60,10 +62,12 @@ class SweepTable(PivotTable):
 
 @router.post(
     "",
+    response_model=Sweep,
     status_code=HTTPStatus.ACCEPTED,
     openapi_extra=SWEEP_BODY,
     responses={
         HTTPStatus.ACCEPTED: answer_with(examples.QUEUED_SWEEP, LOCATION, SWEEP_LINKS),
+        **planned(SweepPlan, examples.SWEEP_PLAN),
         **problems(
             "malformed_json",
             "body_too_large",
@@ -75,15 +79,21 @@ class SweepTable(PivotTable):
     },
 )
 def submit_sweep(
+    *,
     posted: PostedSweepDep,
     settings: SettingsDep,
     database: DatabaseDep,
     response: Response,
     idempotency_key: IdempotencyKey = None,
-) -> Sweep:
-    """Queue a job for each point of the axes: all of them, or none where one cannot run here."""
+    dry_run: DryRun = False,
+) -> Sweep | Response:
+    """Queue a job for each point of the axes: all of them, or none where one cannot run here. Or
+    tell what they would cost."""
     found = expand(posted.sweep, settings.limits, describe_spec_errors)
     members = [(member.spec, member.warnings) for member in found]
+    if dry_run:
+        pace, slots = look_back(database, settings)
+        return answer_plan(plan_sweep(members, pace, cohort_size=settings.cohort_size, slots=slots))
     idempotency = (idempotency_key, posted.digest) if idempotency_key else None
     with database.writing() as session:
         sweep = sweeps.submit(session, posted.sweep, members, idempotency=idempotency)

@@ -13,6 +13,7 @@ from service.api.jobs import JobPage
 from service.api.series import EpochSeries, UnitSeries
 from service.api.sweeps import SweepPage, SweepTable
 from service.domain.job import Job
+from service.domain.plan import JobPlan, SweepPlan
 from service.domain.spec import JobSpec
 from service.domain.sweep import Sweep, SweepSpec
 
@@ -97,6 +98,8 @@ def test_the_examples_are_what_the_schemas_say() -> None:
     TypeAdapter(Sweep).validate_python(examples.QUEUED_SWEEP)
     TypeAdapter(SweepPage).validate_python(examples.SWEEP_PAGE)
     TypeAdapter(SweepTable).validate_python(examples.TABLE)
+    TypeAdapter(JobPlan).validate_python(examples.JOB_PLAN)
+    TypeAdapter(SweepPlan).validate_python(examples.SWEEP_PLAN)
     TypeAdapter(EpochSeries).validate_python(examples.EPOCHS)
     TypeAdapter(UnitSeries).validate_python(examples.UNITS)
 
