@@ -1,4 +1,4 @@
-"""sweeps; idempotency keys of any resource
+"""sweeps; idempotency keys of any resource; roll-ups of long series
 
 Revision ID: 0003
 Revises: 0001
@@ -33,6 +33,19 @@ def upgrade() -> None:
         batch_op.create_index("ix_sweeps_name", ["name", "id"], unique=False)
         batch_op.create_index("ix_sweeps_study", ["study_id", "id"], unique=False)
 
+    op.create_table(
+        "epoch_rollups",
+        sa.Column("job_id", sa.String(length=40), nullable=False),
+        sa.Column("quantity", sa.String(length=32), nullable=False),
+        sa.Column("bucket", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("attempt", sa.BigInteger(), nullable=False),
+        sa.Column("minimum", service.db.types.Measured(), nullable=True),
+        sa.Column("maximum", service.db.types.Measured(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["job_id"], ["jobs.id"], name=op.f("fk_epoch_rollups_job_id_jobs"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("job_id", "quantity", "bucket", name=op.f("pk_epoch_rollups")),
+    )
     op.add_column("jobs", sa.Column("sweep_index", sa.BigInteger(), nullable=True))
     op.create_index("ix_jobs_sweep_status", "jobs", ["sweep_id", "status", "id"], unique=False)
 
@@ -47,4 +60,5 @@ def downgrade() -> None:
     op.alter_column("idempotency_keys", "resource_id", new_column_name="job_id")
     op.drop_index("ix_jobs_sweep_status", table_name="jobs")
     op.drop_column("jobs", "sweep_index")
+    op.drop_table("epoch_rollups")
     op.drop_table("sweeps")

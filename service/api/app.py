@@ -7,6 +7,7 @@ from fastapi import Depends, FastAPI
 
 from service.api import (
     catalog,
+    compare,
     errors,
     events,
     health,
@@ -15,9 +16,10 @@ from service.api import (
     series,
     sweep_events,
     sweeps,
+    units,
 )
 from service.api.envelope import Envelope
-from service.api.openapi import TAGS, Api, refuse_unknown_query
+from service.api.openapi import TAGS, Api, refuse_unacceptable, refuse_unknown_query
 from service.db import Database
 from service.queue import broker_is_reachable
 from service.settings import Settings
@@ -56,7 +58,7 @@ def create_app(
         redirect_slashes=False,
         separate_input_output_schemas=False,
         generate_unique_id_function=lambda route: route.name,
-        dependencies=[Depends(refuse_unknown_query)],
+        dependencies=[Depends(refuse_unacceptable), Depends(refuse_unknown_query)],
         lifespan=lifespan,
     )
     app.state.settings = settings
@@ -64,6 +66,17 @@ def create_app(
     app.state.broker_answers = broker_answers
     app.add_middleware(Envelope)
     errors.install(app)
-    for resource in (jobs, series, events, sweeps, sweep_events, catalog, health, pages):
+    for resource in (
+        jobs,
+        series,
+        units,
+        events,
+        sweeps,
+        sweep_events,
+        compare,
+        catalog,
+        health,
+        pages,
+    ):
         app.include_router(resource.router)
     return app

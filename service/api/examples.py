@@ -66,6 +66,7 @@ _METRICS = {
 }
 
 JOB_ID = "job_019ab3c0f3e07d1fa3b5c1d2e3f40516"
+OTHER_JOB_ID = "job_019ab3c0f3e07d1fa3b5c1d2e3f40517"
 
 
 def _at(second: int) -> datetime:
@@ -116,13 +117,26 @@ PAGE: dict[str, Any] = {"data": [JOB], "next_cursor": None}
 
 EPOCHS: dict[str, Any] = {
     "job_id": JOB_ID,
+    "epochs_per_point": 1,
     "columns": {name: [value] for name, value in JOB["summary"].items()},
 }
+
+EPOCHS_CSV = "epoch,train_loss\r\n0,2.31\r\n1,NaN\r\n"
+
+_LAYER = {
+    "epoch": [0, 0],
+    "layer": [0, 1],
+    "dead": [0, 3],
+    "effective_rank": [27.4, 21.9],
+}
+LAYERS: dict[str, Any] = {"job_id": JOB_ID, "epochs_per_point": 1, "columns": _LAYER}
+LAYERS_CSV = "epoch,layer,dead\r\n0,0,0\r\n0,1,3\r\n"
 
 UNITS: dict[str, Any] = {
     "job_id": JOB_ID,
     "layer": 0,
     "units": 2,
+    "epochs_per_point": 1,
     "epochs": [0, 1, 2],
     "activity": [[0.41, 0.02], [0.44, 0.0], [0.47, 0.0]],
     "dead": [[False, False], [False, True], [False, True]],
@@ -138,6 +152,26 @@ EVENTS = (
     'data: {"epoch":0,"train_loss":2.31,…}\n'
     "id: 2-0\n\n"
 )
+
+_CONVENTION = {
+    "pointer": "/activation/derivative_at_zero",
+    "values": [0.5, None],
+    "present": [True, True],
+}
+COMPARISON: dict[str, Any] = {
+    "jobs": [JOB, JOB | {"id": OTHER_JOB_ID}],
+    "differences": [_CONVENTION],
+    "epochs": [0, 1, 2],
+    "curves": [
+        {
+            "quantity": "train_loss",
+            "values": [[2.31, 0.41, 0.22], [2.31, 0.41, "NaN"]],
+            "first_differing_epoch": 2,
+        }
+    ],
+    "first_differing_epoch": 2,
+    "first_differing_step": None,
+}
 
 SWEEP_SPECS: dict[str, dict[str, Any]] = {
     "conventions": {

@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 
 from service.api import examples
 from service.api.errors import MEDIA_TYPE, PHRASES, PROBLEMS, ApiError, Problem
+from service.api.negotiation import choose
 from service.api.validation import pointer
 from service.domain.errors import FieldError
 from service.domain.spec import JobSpec
@@ -80,6 +81,7 @@ _DETAILS = {
     "malformed_json": "Expecting ',' delimiter: line 3, column 5.",
     "path_not_found": "Nothing stands at /v1/job. GET /docs shows what does.",
     "method_not_allowed": "PUT is not possible here. Possible: GET, POST.",
+    "not_acceptable": "Accept is 'image/png'; this path answers with application/json.",
     "job_not_found": f"There is no job '{examples.JOB_ID}'. GET /v1/jobs lists the jobs.",
     "sweep_not_found": f"There is no sweep '{examples.SWEEP_ID}'. GET /v1/sweeps lists them.",
     "move_refused": "The job has ended (succeeded), so there is nothing to cancel.",
@@ -127,10 +129,19 @@ class Api(FastAPI):
         return sorted(method.upper() for method in item)
 
 
+_EVERYWHERE = ("not_acceptable", "invalid_request", "database_unavailable", "internal_error")
+
+
 def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
     """The problem responses of an operation, with an example for each code."""
     by_status: dict[int, dict[str, Any]] = defaultdict(dict)
-    for code in (*codes, "invalid_request", "database_unavailable", "internal_error"):
+    for code in (
+        *codes,
+        "not_acceptable",
+        "invalid_request",
+        "database_unavailable",
+        "internal_error",
+    ):
         by_status[PROBLEMS[code].status][code] = _example(code)
     return {status: _problem_response(status, found) for status, found in by_status.items()}
 
@@ -157,6 +168,23 @@ def _example(code: str) -> dict[str, Any]:
     path = "/readyz" if code == "not_ready" else "/v1/jobs"
     problem = Problem.build(code, detail, errors, instance=path, request_id="req_6f1c2b3a")
     return {"summary": PROBLEMS[code].title, "value": problem.model_dump()}
+
+
+async def refuse_unacceptable(request: Request) -> None:
+    """One rule for every operation: what it can answer with stands in the document."""
+    accept = request.headers.get("accept")
+    if accept is None or "*/*" in accept:
+        return
+    item = request.app.openapi()["paths"].get(request.scope["route"].path, {})
+    responses = item.get(request.method.lower(), {}).get("responses", {})
+    offered = [
+        kind
+        for status, response in responses.items()
+        if status.startswith("2")
+        for kind in response.get("content", {})
+    ]
+    if offered:
+        choose(accept, list(dict.fromkeys(offered)))
 
 
 async def refuse_unknown_query(request: Request) -> None:

@@ -18,13 +18,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from service.db.tables import (
+    MEASURED,
     EpochRow,
     IdempotencyRow,
     JobRow,
-    LayerRow,
     OutboxRow,
     StatusRow,
-    UnitRow,
 )
 from service.db.types import now
 from service.db.upsert import insert_all_ignoring, insert_ignoring
@@ -230,7 +229,7 @@ def forget_earlier_attempts(session: Session, job_ids: list[str]) -> None:
     ends the jobs: all rows of an ended job are of its last attempt."""
     again = select(JobRow.id, JobRow.attempt).where(JobRow.id.in_(job_ids), JobRow.attempt > 1)
     for job_id, attempt in session.execute(again).all():
-        for table in (EpochRow, LayerRow, UnitRow):
+        for table in MEASURED:
             session.execute(delete(table).where(table.job_id == job_id, table.attempt < attempt))
 
 

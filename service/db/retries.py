@@ -6,7 +6,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from service.db.jobs import announce, find, record_status
-from service.db.tables import EpochRow, IdempotencyRow, JobRow, LayerRow, UnitRow
+from service.db.tables import MEASURED, IdempotencyRow, JobRow
 from service.domain.errors import JobNotFound, MoveRefused
 from service.domain.job import Job
 from service.domain.states import RETRIABLE, TERMINAL, JobStatus, Reason
@@ -30,7 +30,7 @@ def retry(session: Session, job_id: str) -> Job:
 
 def requeue_ended(session: Session, job_ids: Sequence[str]) -> None:
     """Back to the queue. The caller has locked the jobs and seen that they are RETRIABLE."""
-    for table in (EpochRow, LayerRow, UnitRow):
+    for table in MEASURED:
         session.execute(delete(table).where(table.job_id.in_(job_ids)))
     session.execute(
         update(JobRow)

@@ -176,6 +176,25 @@ class EpochRow(Base):
     weight_distance: Mapped[float | None]
 
 
+class RollupRow(Base):
+    """Smallest and largest value of one quantity over a hundred epochs, for drawing long series.
+
+    A bucket is written with its last epoch, see `service.db.rollups`. NaN where one of the values
+    is NaN; no row where none was measured.
+    """
+
+    __tablename__ = "epoch_rollups"
+
+    job_id: Mapped[str] = mapped_column(
+        _ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    quantity: Mapped[str] = mapped_column(_WORD, primary_key=True)
+    bucket: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    attempt: Mapped[int]
+    minimum: Mapped[float | None]
+    maximum: Mapped[float | None]
+
+
 class LayerRow(Base):
     """`LayerMetrics` of one job, epoch and hidden layer."""
 
@@ -215,6 +234,10 @@ class UnitRow(Base):
     attempt: Mapped[int]
     activity: Mapped[bytes] = mapped_column(LargeBinary)
     dead: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+MEASURED = (EpochRow, RollupRow, LayerRow, UnitRow)
+"""What an attempt measures: each has `job_id` and `attempt`."""
 
 
 class WorkerRow(Base):

@@ -10,8 +10,10 @@ from pydantic import TypeAdapter
 from service.api import examples
 from service.api.errors import PROBLEMS, Problem
 from service.api.jobs import JobPage
-from service.api.series import EpochSeries, UnitSeries
+from service.api.series import EpochSeries, LayerSeries
 from service.api.sweeps import SweepPage, SweepTable
+from service.api.units import UnitSeries
+from service.domain.comparison import Comparison
 from service.domain.job import Job
 from service.domain.plan import JobPlan, SweepPlan
 from service.domain.spec import JobSpec
@@ -100,6 +102,8 @@ def test_the_examples_are_what_the_schemas_say() -> None:
     TypeAdapter(SweepTable).validate_python(examples.TABLE)
     TypeAdapter(JobPlan).validate_python(examples.JOB_PLAN)
     TypeAdapter(SweepPlan).validate_python(examples.SWEEP_PLAN)
+    TypeAdapter(LayerSeries).validate_python(examples.LAYERS)
+    TypeAdapter(Comparison).validate_python(examples.COMPARISON)
     TypeAdapter(EpochSeries).validate_python(examples.EPOCHS)
     TypeAdapter(UnitSeries).validate_python(examples.UNITS)
 
