@@ -19,6 +19,7 @@ from service.api import (
     units,
 )
 from service.api.envelope import Envelope
+from service.api.head import Head
 from service.api.openapi import TAGS, Api, refuse_unacceptable, refuse_unknown_query
 from service.db import Database
 from service.queue import broker_is_reachable
@@ -30,6 +31,9 @@ Trains small networks and measures what their kinks do: dead units, kink hits, g
 Post a spec to `/v1/jobs`, follow `/v1/jobs/{id}/events`, read `/v1/jobs/{id}/epochs`. A spec's
 possibilities are in `/v1/catalog`. Errors are problem documents (RFC 9457). NaN and infinite
 measurements are the strings `"NaN"`, `"Infinity"` and `"-Infinity"`; null means "not measured".
+
+Every path that takes GET takes HEAD, and every path OPTIONS. Paths have no slash at the end; query
+parameters that an operation does not know are refused, and so is an `Accept` that it cannot meet.
 """
 
 
@@ -64,6 +68,7 @@ def create_app(
     app.state.settings = settings
     app.state.database = used
     app.state.broker_answers = broker_answers
+    app.add_middleware(Head)
     app.add_middleware(Envelope)
     errors.install(app)
     for resource in (

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from service.api import examples, stream
@@ -58,7 +58,11 @@ class Position:
     responses={**documented(examples.EVENTS), **problems("job_not_found")},
 )
 def stream_events(
-    job_id: JobId, settings: SettingsDep, database: DatabaseDep, last_event_id: LastEventId = ""
+    job_id: JobId,
+    request: Request,
+    settings: SettingsDep,
+    database: DatabaseDep,
+    last_event_id: LastEventId = "",
 ) -> Response:
     """Follow a job: its status changes and epochs so far, then each as it happens."""
     with database.reading() as session:
@@ -70,6 +74,7 @@ def stream_events(
         # What tells a browser's EventSource not to come back.
         return Response(status_code=HTTPStatus.NO_CONTENT)
     return stream.respond(
+        request,
         lambda after: _read_news(database, job_id, after),
         replace(position, ended=False),
         settings.poll_s,

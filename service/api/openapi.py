@@ -124,7 +124,7 @@ class Api(FastAPI):
         return self.openapi_schema
 
     def methods_at(self, path: str) -> list[str]:
-        """The methods that a documented path takes."""
+        """The methods that a documented path names."""
         item = self.openapi()["paths"].get(path, {})
         return sorted(method.upper() for method in item)
 
@@ -173,7 +173,7 @@ def _example(code: str) -> dict[str, Any]:
 async def refuse_unacceptable(request: Request) -> None:
     """One rule for every operation: what it can answer with stands in the document."""
     accept = request.headers.get("accept")
-    if accept is None or "*/*" in accept:
+    if accept is None or accept == "*/*":
         return
     item = request.app.openapi()["paths"].get(request.scope["route"].path, {})
     responses = item.get(request.method.lower(), {}).get("responses", {})

@@ -11,11 +11,12 @@ from http import HTTPStatus
 from typing import Annotated, Any, Protocol, TypeVar
 
 import anyio
-from fastapi import Header, Response
+from fastapi import Header, Request, Response
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from starlette.concurrency import run_in_threadpool
 
 from service.api.errors import ApiError, invalid
+from service.api.head import wants_head
 from service.db import UNAVAILABLE
 from service.domain.base import DomainModel
 
@@ -62,10 +63,12 @@ def unknown_id(resource: str) -> ApiError:
     )
 
 
-def respond(look: Callable[[P], News[P]], position: P, poll_s: float) -> Response:
+def respond(request: Request, look: Callable[[P], News[P]], position: P, poll_s: float) -> Response:
     """Streams the news after the position until an event leads to one that has ended."""
     # The second header keeps nginx from collecting events.
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    if wants_head(request):
+        return Response(media_type=EventSourceResponse.media_type, headers=headers)
     return EventSourceResponse(_follow(look, position, poll_s), headers=headers)
 
 

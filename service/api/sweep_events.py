@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from service.api import examples, stream
@@ -56,6 +56,7 @@ class Position:
 )
 def stream_sweep_events(
     sweep_id: SweepId,
+    request: Request,
     settings: SettingsDep,
     database: DatabaseDep,
     last_event_id: LastEventId = "",
@@ -70,7 +71,10 @@ def stream_sweep_events(
         return Response(status_code=HTTPStatus.NO_CONTENT)
     start = Position(moves=position.moves, epochs=position.epochs)
     return stream.respond(
-        lambda after: _read_news(database, sweep_id, after), start, _LOOKS_APART * settings.poll_s
+        request,
+        lambda after: _read_news(database, sweep_id, after),
+        start,
+        _LOOKS_APART * settings.poll_s,
     )
 
 

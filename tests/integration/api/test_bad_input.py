@@ -340,11 +340,11 @@ def test_an_unknown_path_is_not_found(still: httpx.Client, path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PUT", "/v1/jobs", "GET, POST"),
-        ("PUT", f"/v1/jobs/job_{0:032x}", "DELETE, GET"),
-        ("GET", f"/v1/jobs/job_{0:032x}/cancel", "POST"),
-        ("POST", "/docs", "GET"),
-        ("POST", "/static/app.js", "GET, HEAD"),
+        ("PUT", "/v1/jobs", "GET, HEAD, OPTIONS, POST"),
+        ("PUT", f"/v1/jobs/job_{0:032x}", "DELETE, GET, HEAD, OPTIONS"),
+        ("GET", f"/v1/jobs/job_{0:032x}/cancel", "OPTIONS, POST"),
+        ("POST", "/docs", "GET, HEAD, OPTIONS"),
+        ("POST", "/static/app.js", "GET, HEAD, OPTIONS"),
     ],
 )
 def test_a_wrong_method_is_told_the_right_ones(

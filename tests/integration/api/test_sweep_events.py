@@ -90,6 +90,7 @@ def test_no_state_comes_twice_over_many_connections(http: httpx.Client, database
     succeeded = [event.data["counts"]["succeeded"] for event in seen]
     assert all(before < after for before, after in pairwise(succeeded))
     assert succeeded[-1] == 6
+    assert [event.kind for event in _follow(http, sweep_id, seen[-1].id)] == ["end"]
 
 
 @pytest.mark.parametrize("last_id", ["x", "1", "-", "1-", "-1", "1-2-3", "1-2-end-", "1-٣"])
