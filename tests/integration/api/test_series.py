@@ -123,9 +123,7 @@ def test_layers_are_read_in_few_points(http: httpx.Client, database: Database) -
 def test_units_are_read_in_few_points(http: httpx.Client, database: Database) -> None:
     job_id, held = running(database, network={"hidden": [2]})
     for number, activity in enumerate([[0.5, 4.0], [0.25, float("nan")], [1.0, 2.0]]):
-        unit = UnitActivity.of_bytes(
-            0, struct.pack("<2f", *activity), bytes([0, number == 1])
-        )
+        unit = UnitActivity.of_bytes(0, struct.pack("<2f", *activity), bytes([0, number == 1]))
         record(database, held, epoch(job_id, number).model_copy(update={"units": [unit]}))
     body = http.get(f"/v1/jobs/{job_id}/units", params={"max_points": 2}).json()
     assert (body["epochs_per_point"], body["epochs"]) == (2, [1, 2])
