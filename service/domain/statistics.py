@@ -39,7 +39,8 @@ def summarise(values: Sequence[float]) -> Summary:
     try:
         mean = statistics.fmean(values)
     except OverflowError:  # of the sum, where the mean itself may still be a number
-        mean = math.fsum(value / n for value in values)
+        shift = n.bit_length()  # a power of two, so that nothing is rounded
+        mean = math.ldexp(statistics.fmean(math.ldexp(v, -shift) for v in values), shift)
     if n == 1:
         return Summary(n=1, mean=mean, standard_deviation=None, interval=None)
     try:

@@ -77,3 +77,9 @@ def test_too_few_values_leave_null() -> None:
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=5))
 def test_no_finite_value_is_too_large(values: list[float]) -> None:
     assert summarise(values).n == len(values)
+
+
+def test_the_mean_of_the_largest_numbers_is_a_number() -> None:
+    largest = 1.7976931348623157e308
+    assert summarise([largest] * 3).mean == largest
+    assert summarise([largest, -largest, largest]).mean == pytest.approx(largest / 3)
