@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=500)
     arguments = parser.parse_args()
     print(f"{arguments.epochs:,} epochs at {arguments.points} points, ms by HTTP (load {_load()})")
-    queries = {"train_loss": "train_loss", "all 18": None, "all 18, text/csv": None}
+    queries = {"train_loss": "train_loss", "all": None, "all, text/csv": None}
     for name, database in databases():
         job_id = _fill(database, arguments.epochs)
         with serving(Settings(), database) as http:

@@ -1,7 +1,7 @@
 """sweeps; idempotency keys of any resource; roll-ups of long series
 
 Revision ID: 0003
-Revises: 0001
+Revises: 0002
 """
 
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ import service.db.types
 JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 
 
 def upgrade() -> None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from service.domain.job import SpecWarning
+from service.domain.optimizers import Adam, AdamW, AnyOptimizer, RmsProp, Sgd
 from service.domain.plan import JobPlan, MemberWarning, SweepPlan, Throughput
-from service.domain.spec import Adam, JobSpec, Sgd, cohort_key
+from service.domain.spec import JobSpec, cohort_key
 
 _ITEM_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 
@@ -44,15 +45,20 @@ def memory_bytes(spec: JobSpec, members: int = 1) -> int:
     item = _ITEM_BYTES[spec.precision]
     # Half precisions compute, and keep the optimizer's state, in float32.
     work = max(item, 4)
-    moments = 2 if isinstance(spec.optimizer, Adam) else 0
-    if isinstance(spec.optimizer, Sgd) and spec.optimizer.momentum > 0:
-        moments = 1
+    moments = _moments(spec.optimizer)
     batch = min(spec.batch_size, spec.training_examples)
     # Of each unit and example of the batch: pre-activation, activation, gradient.
     activations = 3 * sum(spec.layer_widths) * batch * work
     network = spec.parameter_count * (2 * item + moments * work) + activations
     values = spec.dataset.feature_count + 1
     return members * network + spec.dataset.example_count * values * item
+
+
+def _moments(optimizer: AnyOptimizer) -> int:
+    """Values that the optimizer keeps of each parameter."""
+    squares = {Adam: 2, AdamW: 2, RmsProp: 1, Sgd: 0}[type(optimizer)]
+    has_momentum = isinstance(optimizer, Sgd | RmsProp) and optimizer.momentum > 0
+    return squares + has_momentum
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterator
 
 from service.domain.job import SpecWarning
-from service.domain.spec import Init, JobSpec, Sgd
+from service.domain.optimizers import Sgd
+from service.domain.spec import Init, JobSpec
 
 _FLAT_BELOW_ZERO = ("relu", "relu6")
 """Activations whose derivative is 0 at every negative number."""
@@ -60,6 +61,8 @@ def _born_dead(spec: JobSpec) -> Iterator[SpecWarning]:
     if not spec.network.hidden_widths or spec.activation.name not in _FLAT_BELOW_ZERO:
         return
     init = spec.network.init
+    if init.name == "randomized_asymmetric":  # draws its biases, so that units are not born dead
+        return
     spread = _weight_deviation(init, *spec.layer_widths[:2]) * math.sqrt(spec.layer_widths[0])
     if spread == 0:
         dead = init.bias < 0 or (init.bias == 0 and not spec.activation.convention)

@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from service.db import Database
+from service.domain.metrics import EPOCH_COLUMNS
 from tests.integration.api.problems import pointers, problem
 from tests.integration.db.record import epoch, queue, record, running
 
@@ -39,7 +40,7 @@ def test_jobs_are_compared(http: httpx.Client, database: Database) -> None:
     ]
     assert (body["first_differing_epoch"], body["first_differing_step"]) == (2, None)
     every = http.get("/v1/compare", params={"jobs": f"{one},{other}"}).json()["curves"]
-    assert len(every) == 17
+    assert [one["quantity"] for one in every] == [*EPOCH_COLUMNS[1:]]
 
 
 def test_jobs_without_epochs_are_compared_by_their_specs(

@@ -1,10 +1,11 @@
 """Warnings that follow from arithmetic: each is held against the arithmetic itself."""
 
 import random
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from service.domain.spec import Init
 from service.planning import warn
 from tests.specs import job_spec
 
@@ -96,6 +97,15 @@ def test_units_whose_bias_no_example_reaches_are_likely_born_dead(
 ) -> None:
     told = _codes(network={"hidden": [4], "init": init}, activation=activation)
     assert ("born_dead" in told) == dead
+
+
+@pytest.mark.parametrize("name", get_args(Init.model_fields["name"].annotation))
+def test_every_initialisation_is_judged(name: str) -> None:
+    init: dict[str, Any] = {"name": name}
+    if name in ("normal", "uniform"):
+        init["scale"] = 1.0
+    told = _codes(network={"hidden": [4], "init": init}, activation={"name": "relu"})
+    assert ("born_dead" in told) == (name == "zeros")
 
 
 def test_features_of_unknown_scale_are_not_judged() -> None:
