@@ -21,7 +21,7 @@ install: $(INSTALLED) ## Create .venv and install the locked versions
 $(INSTALLED): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(if $(TORCH_INDEX),$(BIN)/pip install -q -c requirements.lock --index-url $(TORCH_INDEX) torch)
-	$(BIN)/pip install -q -c requirements.lock -e '.[worker,embedded,dev]'
+	$(BIN)/pip install -q -c requirements.lock -e '.[worker,embedded,parquet,dev]'
 	@$(BIN)/python -m workers.training.native
 	@touch $@
 
@@ -53,6 +53,9 @@ fix: install ## Format, and mend what ruff can mend
 bench: install ## Run the benchmarks; docs/benchmarks.md holds the figures
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.first_epoch
+	$(BIN)/python -m benchmarks.sweeps
+	$(BIN)/python -m benchmarks.estimates
+	$(BIN)/python -m benchmarks.series
 
 bench-references: ## Train 64 jobs by other means too (JAX, joblib, Optuna, Lightning, Ray Tune)
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
@@ -61,7 +64,7 @@ bench-references: ## Train 64 jobs by other means too (JAX, joblib, Optuna, Ligh
 
 lock: ## Write requirements.lock anew from the newest versions
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/pip install -q torch==2.13.0 '.[worker,embedded,dev]'
+	.venv-lock/bin/pip install -q torch==2.13.0 '.[worker,embedded,parquet,dev]'
 	.venv-lock/bin/pip freeze --exclude subgrad | sed 's/+cpu$$//' > requirements.lock
 	rm -rf .venv-lock build *.egg-info
 

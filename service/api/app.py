@@ -5,9 +5,22 @@ from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
 
-from service.api import catalog, errors, events, health, jobs, pages, series
+from service.api import (
+    catalog,
+    compare,
+    errors,
+    events,
+    health,
+    jobs,
+    pages,
+    series,
+    sweep_events,
+    sweeps,
+    units,
+)
 from service.api.envelope import Envelope
-from service.api.openapi import TAGS, Api, refuse_unknown_query
+from service.api.head import Head
+from service.api.openapi import TAGS, Api, refuse_unacceptable, refuse_unknown_query
 from service.db import Database
 from service.queue import broker_is_reachable
 from service.settings import Settings
@@ -18,6 +31,9 @@ Trains small networks and measures what their kinks do: dead units, kink hits, g
 Post a spec to `/v1/jobs`, follow `/v1/jobs/{id}/events`, read `/v1/jobs/{id}/epochs`. A spec's
 possibilities are in `/v1/catalog`. Errors are problem documents (RFC 9457). NaN and infinite
 measurements are the strings `"NaN"`, `"Infinity"` and `"-Infinity"`; null means "not measured".
+
+Every path that takes GET takes HEAD, and every path OPTIONS. Paths have no slash at the end; query
+parameters that an operation does not know are refused, and so is an `Accept` that it cannot meet.
 """
 
 
@@ -46,14 +62,26 @@ def create_app(
         redirect_slashes=False,
         separate_input_output_schemas=False,
         generate_unique_id_function=lambda route: route.name,
-        dependencies=[Depends(refuse_unknown_query)],
+        dependencies=[Depends(refuse_unacceptable), Depends(refuse_unknown_query)],
         lifespan=lifespan,
     )
     app.state.settings = settings
     app.state.database = used
     app.state.broker_answers = broker_answers
+    app.add_middleware(Head)
     app.add_middleware(Envelope)
     errors.install(app)
-    for resource in (jobs, series, events, catalog, health, pages):
+    for resource in (
+        jobs,
+        series,
+        units,
+        events,
+        sweeps,
+        sweep_events,
+        compare,
+        catalog,
+        health,
+        pages,
+    ):
         app.include_router(resource.router)
     return app

@@ -1,13 +1,15 @@
-"""Reading a posted spec: from bytes to a valid JobSpec, or to a problem that says why not."""
+"""Reading a posted spec: from bytes to a valid JobSpec or SweepSpec, or to a problem that says why
+not."""
 
 import hashlib
 import json
+import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from pydantic import ValidationError
@@ -15,14 +17,18 @@ from starlette.concurrency import run_in_threadpool
 
 from service.api.dependencies import SettingsDep
 from service.api.errors import MOST_ERRORS, ApiError
-from service.api.validation import describe_spec_errors, pointer
-from service.domain.base import JsonObject
+from service.api.validation import describe_spec_errors, describe_sweep_errors, pointer
+from service.domain.base import JsonObject, SpecModel
 from service.domain.errors import FieldError
 from service.domain.spec import JobSpec
+from service.domain.sweep import SweepSpec
+from service.settings import Settings
 
 _DEEPEST = 64
 _LONGEST_NAME = 200
 _INTEGER_BOUND = 2**63
+
+Model = TypeVar("Model", bound=SpecModel)
 
 _Path = tuple["_Path", str | int] | None
 """Linked, so that a long path above many values is not copied for each of them."""
@@ -37,30 +43,67 @@ class PostedSpec:
     digest: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class PostedSweep:
+    """A well-formed sweep, whose members nobody has looked at yet, and its digest."""
+
+    sweep: SweepSpec
+    digest: str
+
+
 async def read_spec(request: Request, settings: SettingsDep) -> PostedSpec:
     """The body of the request. Raises ApiError."""
-    _require_json(request)
-    raw = await _read(request, settings.limits.max_body_bytes)
-    return await run_in_threadpool(parse_spec, raw)
+    return await run_in_threadpool(parse_spec, await _read_json(request, settings))
+
+
+async def read_sweep(request: Request, settings: SettingsDep) -> PostedSweep:
+    """The body of the request. Raises ApiError."""
+    return await run_in_threadpool(parse_sweep, await _read_json(request, settings))
 
 
 PostedSpecDep = Annotated[PostedSpec, Depends(read_spec)]
+PostedSweepDep = Annotated[PostedSweep, Depends(read_sweep)]
 
 
 def parse_spec(raw: bytes) -> PostedSpec:
     document = _parse_object(raw)
-    errors = list(islice(_unsafe_values(document), MOST_ERRORS))
+    unsafe = _unsafe_values(document)
+    spec = _validate(document, JobSpec, describe_spec_errors, unsafe)
+    return PostedSpec(spec=spec, digest=_digest(document))
+
+
+def parse_sweep(raw: bytes) -> PostedSweep:
+    document = _parse_object(raw)
+    unsafe = _unsafe_values(document, finite=True)
+    sweep = _validate(document, SweepSpec, describe_sweep_errors, unsafe)
+    return PostedSweep(sweep=sweep, digest=_digest(document))
+
+
+def _validate(
+    document: JsonObject,
+    model: type[Model],
+    describe: Callable[[ValidationError], list[FieldError]],
+    unsafe: Iterator[FieldError],
+) -> Model:
+    errors = list(islice(unsafe, MOST_ERRORS))
     if not errors:
         try:
-            spec = JobSpec.model_validate(document)
+            return model.model_validate(document)
         except ValidationError as error:
-            errors = describe_spec_errors(error)
-    if errors:
-        detail = "; ".join(f"{e.pointer or 'the body'}: {e.detail}" for e in errors[:3])
-        more = f"; and {len(errors) - 3} more" if len(errors) > 3 else ""
-        raise ApiError("invalid_spec", detail + more, errors)
+            errors = describe(error)
+    detail = "; ".join(f"{e.pointer or 'the body'}: {e.detail}" for e in errors[:3])
+    more = f"; and {len(errors) - 3} more" if len(errors) > 3 else ""
+    raise ApiError("invalid_spec", detail + more, errors)
+
+
+def _digest(document: JsonObject) -> str:
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
-    return PostedSpec(spec=spec, digest=hashlib.sha256(canonical.encode()).hexdigest())
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+async def _read_json(request: Request, settings: Settings) -> bytes:
+    _require_json(request)
+    return await _read(request, settings.limits.max_body_bytes)
 
 
 def _require_json(request: Request) -> None:
@@ -91,7 +134,7 @@ async def _read(request: Request, limit: int) -> bytes:
 
 def _parse_object(raw: bytes) -> JsonObject:
     if not raw.strip():
-        raise ApiError("malformed_json", "The body is empty; send a job spec as a JSON object.")
+        raise ApiError("malformed_json", "The body is empty; send a JSON object.")
     try:
         document = json.loads(raw.decode(), object_pairs_hook=_without_duplicates)
     except UnicodeDecodeError as error:
@@ -118,8 +161,9 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> JsonObject:
     return fields
 
 
-def _unsafe_values(document: JsonObject) -> Iterator[FieldError]:
-    """What is JSON, and yet more than a database or a float can hold."""
+def _unsafe_values(document: JsonObject, *, finite: bool = False) -> Iterator[FieldError]:
+    """What is JSON, and yet more than a database or a float can hold. A spec's numbers are looked
+    at field by field; `finite` looks at those that are stored as they were posted."""
     pending: list[tuple[_Path, Any, int]] = [(None, document, 1)]
     while pending:
         path, value, depth = pending.pop()
@@ -134,6 +178,8 @@ def _unsafe_values(document: JsonObject) -> Iterator[FieldError]:
             pending += [((path, i), inner, depth + 1) for i, inner in enumerate(value)]
         elif isinstance(value, str) and not _is_text(value):
             yield _refuse(path, "control characters and unpaired surrogates are not accepted")
+        elif finite and isinstance(value, float) and not math.isfinite(value):
+            yield _refuse(path, f"must be a finite number, not {json.dumps(value)}")
         elif isinstance(value, int) and not -_INTEGER_BOUND <= value < _INTEGER_BOUND:
             yield _refuse(path, "is too large: integers have at most 64 bits")
 

@@ -2,10 +2,10 @@
 
 from typing import Annotated, cast
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Header, Path, Request
 
 from service.db import Database
-from service.domain.errors import JobNotFound
+from service.domain.errors import JobNotFound, SweepNotFound
 from service.domain.ids import is_id
 from service.settings import Settings
 
@@ -29,6 +29,26 @@ async def _job_id(job_id: Annotated[str, _JOB_ID]) -> str:
     return job_id
 
 
+_SWEEP_ID = Path(description="Id of a sweep", examples=["swp_019ab3c0f3e07d1fa3b5c1d2e3f40516"])
+
+
+async def _sweep_id(sweep_id: Annotated[str, _SWEEP_ID]) -> str:
+    if not is_id(sweep_id, "swp"):
+        raise SweepNotFound(sweep_id)
+    return sweep_id
+
+
 SettingsDep = Annotated[Settings, Depends(_settings)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 JobId = Annotated[str, Depends(_job_id)]
+SweepId = Annotated[str, Depends(_sweep_id)]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern="^[ -~]*$",
+        description="Any text of your own. The same key and body again: the same resource.",
+    ),
+]

@@ -25,6 +25,7 @@ from service.domain.errors import (
     JobNotFound,
     MoveRefused,
     SpecRejected,
+    SweepNotFound,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -46,8 +47,10 @@ PROBLEMS: Mapping[str, Kind] = {
     "malformed_json": Kind(status=400, title="The body is not JSON"),
     "path_not_found": Kind(status=404, title="Nothing stands at this path"),
     "job_not_found": Kind(status=404, title="There is no such job"),
+    "sweep_not_found": Kind(status=404, title="There is no such sweep"),
     "method_not_allowed": Kind(status=405, title="The path does not take this method"),
-    "move_refused": Kind(status=409, title="The job's state does not allow it"),
+    "not_acceptable": Kind(status=406, title="There is no such representation"),
+    "move_refused": Kind(status=409, title="The present state does not allow it"),
     "body_too_large": Kind(status=413, title="The body is too large"),
     "unsupported_media_type": Kind(status=415, title="The body must be JSON"),
     "invalid_spec": Kind(status=422, title="The spec cannot be accepted"),
@@ -61,6 +64,7 @@ PROBLEMS: Mapping[str, Kind] = {
 
 _CODE_OF: Mapping[type[DomainError], str] = {
     JobNotFound: "job_not_found",
+    SweepNotFound: "sweep_not_found",
     MoveRefused: "move_refused",
     IdempotencyConflict: "idempotency_conflict",
     SpecRejected: "spec_rejected",
@@ -183,14 +187,28 @@ async def _on_invalid_parameters(request: Request, error: RequestValidationError
 async def _on_http_exception(request: Request, error: HTTPException) -> Response:
     code = _CODE_OF_STATUS.get(error.status_code, "path_not_found")
     if code == "path_not_found":
-        detail = f"Nothing stands at {request.scope['path']}. GET /docs shows what does."
-        return problem_response(request, code, detail)
+        return problem_response(request, code, _describe_absence(request.scope["path"]))
+    allowed = ", ".join(_methods(request, error))
+    if request.method == "OPTIONS":
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers={"Allow": allowed})
+    detail = f"{request.method} is not possible here. Possible: {allowed}."
+    return problem_response(request, code, detail, headers={"Allow": allowed})
+
+
+def _describe_absence(path: str) -> str:
+    hint = "GET /docs shows what does."
+    if path.endswith("/"):
+        hint = f"Paths have no slash at the end: try {path.rstrip('/')}."
+    return f"Nothing stands at {path}. {hint}"
+
+
+def _methods(request: Request, error: HTTPException) -> list[str]:
     # Starlette names the methods of one route, and a path may have several.
     route = request.scope.get("route")
     documented = request.app.methods_at(route.path) if route else []
-    allowed = ", ".join(documented) or (error.headers or {}).get("Allow", "GET")
-    detail = f"{request.method} is not possible here. Possible: {allowed}."
-    return problem_response(request, code, detail, headers={"Allow": allowed})
+    named = (error.headers or {}).get("Allow", "GET").split(", ")
+    methods = {*(documented or named), "OPTIONS"}
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
 async def _on_database_unavailable(request: Request, error: Exception) -> Response:

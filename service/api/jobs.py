@@ -1,40 +1,32 @@
-"""Training runs: submit, list, read, cancel."""
+"""Training runs: submit, list, read, cancel, retry, delete."""
 
-import hashlib
-import time
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
-import anyio
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from service.api import examples
 from service.api.body import PostedSpecDep
-from service.api.dependencies import DatabaseDep, JobId, SettingsDep
-from service.api.openapi import SPEC_BODY, problems
+from service.api.conditional import ETAG, NOT_MODIFIED, IfNoneMatch, WaitS, answer, wait_for_end
+from service.api.dependencies import DatabaseDep, IdempotencyKey, JobId, SettingsDep
+from service.api.openapi import JOB_LINKS, LOCATION, SPEC_BODY, answer_with, problems
 from service.api.pagination import decode_cursor, encode_cursor
-from service.db import Database, jobs
+from service.api.plans import DryRun, answer_plan, look_back, planned
+from service.db import jobs, retries
 from service.domain.activations import Activation, AnyActivation
 from service.domain.base import Name
 from service.domain.errors import SpecRejected
 from service.domain.job import Job
+from service.domain.plan import JobPlan
 from service.domain.states import TERMINAL, JobStatus, Outcome
 from service.domain.variants import variants
-from service.planning import check, warn
+from service.planning import check, plan_job, warn
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 _ACTIVATIONS = list(variants(AnyActivation, "name", Activation))
-
-_LOCATION = {"Location": {"description": "Path of the job", "schema": {"type": "string"}}}
-_ETAG = {"ETag": {"description": "Changes with the job", "schema": {"type": "string"}}}
-
-
-def _answer(example: Any, headers: Any = None) -> dict[str, Any]:
-    content = {"application/json": {"example": example}}
-    return {"content": content, "headers": headers} if headers else {"content": content}
 
 
 def _check_activation(name: str) -> str:
@@ -75,10 +67,12 @@ class JobPage(BaseModel):
 
 @router.post(
     "",
+    response_model=Job,
     status_code=HTTPStatus.ACCEPTED,
     openapi_extra=SPEC_BODY,
     responses={
-        HTTPStatus.ACCEPTED: _answer(examples.JOB, _LOCATION),
+        HTTPStatus.ACCEPTED: answer_with(examples.QUEUED_JOB, LOCATION, JOB_LINKS),
+        **planned(JobPlan, examples.JOB_PLAN),
         **problems(
             "malformed_json",
             "body_too_large",
@@ -90,24 +84,20 @@ class JobPage(BaseModel):
     },
 )
 def submit_job(
+    *,
     posted: PostedSpecDep,
     settings: SettingsDep,
     database: DatabaseDep,
     response: Response,
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            alias="Idempotency-Key",
-            min_length=1,
-            max_length=255,
-            pattern="^[ -~]*$",
-            description="Any text of your own. The same key and body again: the same job.",
-        ),
-    ] = None,
-) -> Job:
-    """Queue a training run."""
+    idempotency_key: IdempotencyKey = None,
+    dry_run: DryRun = False,
+) -> Job | Response:
+    """Queue a training run, or tell what it would cost."""
     if refused := check(posted.spec, settings.limits):
         raise SpecRejected(refused)
+    if dry_run:
+        pace, _ = look_back(database, settings)
+        return answer_plan(plan_job(posted.spec, warn(posted.spec), pace))
     idempotency = (idempotency_key, posted.digest) if idempotency_key else None
     with database.writing() as session:
         job = jobs.submit(session, posted.spec, warn(posted.spec), idempotency=idempotency)
@@ -115,7 +105,7 @@ def submit_job(
     return job
 
 
-@router.get("", responses={HTTPStatus.OK: _answer(examples.PAGE), **problems()})
+@router.get("", responses={HTTPStatus.OK: answer_with(examples.PAGE), **problems()})
 def list_jobs(query: Annotated[JobQuery, Query()], database: DatabaseDep) -> JobPage:
     """List jobs, newest first."""
     wanted = jobs.JobFilter(**query.model_dump(exclude={"limit", "cursor"}))
@@ -131,8 +121,8 @@ def list_jobs(query: Annotated[JobQuery, Query()], database: DatabaseDep) -> Job
     "/{job_id}",
     response_model=Job,
     responses={
-        HTTPStatus.OK: _answer(examples.JOB, _ETAG),
-        HTTPStatus.NOT_MODIFIED: {"description": "Not Modified", "headers": _ETAG},
+        HTTPStatus.OK: answer_with(examples.JOB, ETAG, JOB_LINKS),
+        **NOT_MODIFIED,
         **problems("job_not_found"),
     },
 )
@@ -142,52 +132,28 @@ async def read_job(
     request: Request,
     settings: SettingsDep,
     database: DatabaseDep,
-    wait: Annotated[
-        float,
-        Query(ge=0, le=60, allow_inf_nan=False, description="Seconds to wait for its end"),
-    ] = 0,
-    if_none_match: Annotated[
-        str | None, Header(alias="If-None-Match", description="An `ETag` you have")
-    ] = None,
+    wait: WaitS = 0,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Read a job, at once or when it has ended."""
-    deadline = time.monotonic() + wait
-    while (
-        not await run_in_threadpool(_has_ended, database, job_id)
-        and (left := deadline - time.monotonic()) > 0
-        and not await request.is_disconnected()
-    ):
-        await anyio.sleep(min(left, settings.poll_s))
-    job = await run_in_threadpool(_find, database, job_id)
-    content = job.model_dump_json()
-    etag = f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache"}
-    if _names(if_none_match, etag):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    return Response(content, media_type="application/json", headers=headers)
 
+    def has_ended() -> bool:
+        with database.reading() as session:
+            return jobs.glance(session, job_id).status in TERMINAL
 
-def _has_ended(database: Database, job_id: str) -> bool:
-    with database.reading() as session:
-        return jobs.glance(session, job_id).status in TERMINAL
+    def find() -> Job:
+        with database.reading() as session:
+            return jobs.find(session, job_id)
 
-
-def _find(database: Database, job_id: str) -> Job:
-    with database.reading() as session:
-        return jobs.find(session, job_id)
-
-
-def _names(if_none_match: str | None, etag: str) -> bool:
-    """The weak comparison of RFC 9110, section 13.1.2."""
-    given = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
-    return etag in given or given == ["*"]
+    await wait_for_end(request, has_ended, wait_s=wait, poll_s=settings.poll_s)
+    return answer(await run_in_threadpool(find), if_none_match)
 
 
 @router.post(
     "/{job_id}/cancel",
     status_code=HTTPStatus.ACCEPTED,
     responses={
-        HTTPStatus.ACCEPTED: _answer(examples.JOB),
+        HTTPStatus.ACCEPTED: answer_with(examples.CANCELLED_JOB, links=JOB_LINKS),
         **problems("job_not_found", "move_refused"),
     },
 )
@@ -195,3 +161,32 @@ def cancel_job(job_id: JobId, database: DatabaseDep) -> Job:
     """Cancel a job: a queued one at once, a running one as soon as its worker notices."""
     with database.writing() as session:
         return jobs.cancel(session, job_id)
+
+
+@router.post(
+    "/{job_id}/retry",
+    status_code=HTTPStatus.ACCEPTED,
+    responses={
+        HTTPStatus.ACCEPTED: answer_with(examples.QUEUED_JOB, links=JOB_LINKS),
+        **problems("job_not_found", "move_refused"),
+    },
+)
+def retry_job(job_id: JobId, database: DatabaseDep) -> Job:
+    """Queue a failed or cancelled job again. It keeps its id and history; what earlier attempts
+    measured is removed."""
+    with database.writing() as session:
+        return retries.retry(session, job_id)
+
+
+@router.delete(
+    "/{job_id}",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses={
+        HTTPStatus.NO_CONTENT: {"description": "The job is gone"},
+        **problems("job_not_found", "move_refused"),
+    },
+)
+def delete_job(job_id: JobId, database: DatabaseDep) -> None:
+    """Delete a job that has ended, with everything that it measured."""
+    with database.writing() as session:
+        retries.remove(session, job_id)

@@ -10,34 +10,80 @@ from fastapi.openapi.utils import get_openapi
 
 from service.api import examples
 from service.api.errors import MEDIA_TYPE, PHRASES, PROBLEMS, ApiError, Problem
+from service.api.negotiation import choose
 from service.api.validation import pointer
 from service.domain.errors import FieldError
 from service.domain.spec import JobSpec
+from service.domain.sweep import SweepSpec
 
 TAGS = [
-    {"name": "jobs", "description": "Training runs: submit, list, read, cancel."},
+    {"name": "jobs", "description": "Training runs: submit, list, read, cancel, retry, delete."},
+    {"name": "sweeps", "description": "Many runs from one base spec and axes, and their table."},
     {"name": "series", "description": "What a run measured, per epoch, layer and unit."},
     {"name": "catalog", "description": "Everything a spec may say, and what is measured."},
     {"name": "health", "description": "For whoever keeps the service running."},
 ]
 
-SPEC_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {"$ref": "#/components/schemas/JobSpec"},
-                "examples": examples.SPECS,
-            }
-        },
+
+def _body(schema: str, of_examples: Any) -> dict[str, Any]:
+    content = {"schema": {"$ref": f"#/components/schemas/{schema}"}, "examples": of_examples}
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}
+
+
+SPEC_BODY = _body("JobSpec", examples.SPECS)
+SWEEP_BODY = _body("SweepSpec", examples.SWEEP_SPECS)
+
+LOCATION = {"Location": {"description": "Path of the resource", "schema": {"type": "string"}}}
+
+
+def _links(parameter: str, operations: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        name: {"operationId": operation, "parameters": {parameter: "$response.body#/id"}}
+        for name, operation in operations.items()
     }
-}
+
+
+JOB_LINKS = _links(
+    "job_id",
+    {
+        "self": "read_job",
+        "epochs": "read_epochs",
+        "layers": "read_layers",
+        "units": "read_units",
+        "events": "stream_events",
+        "cancel": "cancel_job",
+        "retry": "retry_job",
+        "delete": "delete_job",
+    },
+)
+SWEEP_LINKS = _links(
+    "sweep_id",
+    {
+        "self": "read_sweep",
+        "table": "read_sweep_table",
+        "events": "stream_sweep_events",
+        "cancel": "cancel_sweep",
+        "retry": "retry_sweep",
+        "members": "list_jobs",
+    },
+)
+
+
+def answer_with(example: Any, headers: Any = None, links: Any = None) -> dict[str, Any]:
+    """A response with this example as its JSON body."""
+    response = {"content": {"application/json": {"example": example}}}
+    return response | {
+        name: part for name, part in (("headers", headers), ("links", links)) if part
+    }
+
 
 _DETAILS = {
     "malformed_json": "Expecting ',' delimiter: line 3, column 5.",
     "path_not_found": "Nothing stands at /v1/job. GET /docs shows what does.",
     "method_not_allowed": "PUT is not possible here. Possible: GET, POST.",
+    "not_acceptable": "Accept is 'image/png'; this path answers with application/json.",
     "job_not_found": f"There is no job '{examples.JOB_ID}'. GET /v1/jobs lists the jobs.",
+    "sweep_not_found": f"There is no sweep '{examples.SWEEP_ID}'. GET /v1/sweeps lists them.",
     "move_refused": "The job has ended (succeeded), so there is nothing to cancel.",
     "body_too_large": "The limit for a body is 1,048,576 bytes.",
     "unsupported_media_type": "Content-Type is text/plain; send application/json in UTF-8.",
@@ -66,7 +112,7 @@ class Api(FastAPI):
                 separate_input_output_schemas=False,
             )
             schemas = document["components"]["schemas"]
-            for model in (Problem, JobSpec):
+            for model in (Problem, JobSpec, SweepSpec):
                 schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
             # Also what no operation can say of itself: an unknown path, a wrong method.
@@ -78,15 +124,24 @@ class Api(FastAPI):
         return self.openapi_schema
 
     def methods_at(self, path: str) -> list[str]:
-        """The methods that a documented path takes."""
+        """The methods that a documented path names."""
         item = self.openapi()["paths"].get(path, {})
         return sorted(method.upper() for method in item)
+
+
+_EVERYWHERE = ("not_acceptable", "invalid_request", "database_unavailable", "internal_error")
 
 
 def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
     """The problem responses of an operation, with an example for each code."""
     by_status: dict[int, dict[str, Any]] = defaultdict(dict)
-    for code in (*codes, "invalid_request", "database_unavailable", "internal_error"):
+    for code in (
+        *codes,
+        "not_acceptable",
+        "invalid_request",
+        "database_unavailable",
+        "internal_error",
+    ):
         by_status[PROBLEMS[code].status][code] = _example(code)
     return {status: _problem_response(status, found) for status, found in by_status.items()}
 
@@ -113,6 +168,23 @@ def _example(code: str) -> dict[str, Any]:
     path = "/readyz" if code == "not_ready" else "/v1/jobs"
     problem = Problem.build(code, detail, errors, instance=path, request_id="req_6f1c2b3a")
     return {"summary": PROBLEMS[code].title, "value": problem.model_dump()}
+
+
+async def refuse_unacceptable(request: Request) -> None:
+    """One rule for every operation: what it can answer with stands in the document."""
+    accept = request.headers.get("accept")
+    if accept is None or accept == "*/*":
+        return
+    item = request.app.openapi()["paths"].get(request.scope["route"].path, {})
+    responses = item.get(request.method.lower(), {}).get("responses", {})
+    offered = [
+        kind
+        for status, response in responses.items()
+        if status.startswith("2")
+        for kind in response.get("content", {})
+    ]
+    if offered:
+        choose(accept, list(dict.fromkeys(offered)))
 
 
 async def refuse_unknown_query(request: Request) -> None:

@@ -6,25 +6,28 @@ import json
 
 from service.api.errors import invalid
 from service.db.jobs import JobFilter
-from service.domain.ids import is_id
+from service.db.sweeps import SweepFilter
+from service.domain.ids import Prefix, is_id
+
+Filter = JobFilter | SweepFilter
 
 _POINTER = "/query/cursor"
 
 
-def encode_cursor(last_id: str, wanted: JobFilter) -> str:
-    """A cursor for what comes after the job `last_id`."""
+def encode_cursor(last_id: str, wanted: Filter) -> str:
+    """A cursor for what comes after the resource `last_id`."""
     text = json.dumps([last_id, _digest(wanted)])
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str | None, wanted: JobFilter) -> str | None:
-    """The id of the last job before the page. Raises ApiError."""
+def decode_cursor(cursor: str | None, wanted: Filter, kind: Prefix = "job") -> str | None:
+    """The id of the last resource before the page. Raises ApiError."""
     if cursor is None:
         return None
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         last_id, digest = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        is_cursor = is_id(last_id, "job")
+        is_cursor = is_id(last_id, kind)
     # Whatever else a client sends: no base64, no UTF-8, no JSON, no pair, no string in it.
     except (ValueError, TypeError, AttributeError, RecursionError):
         is_cursor = False
@@ -39,5 +42,5 @@ def decode_cursor(cursor: str | None, wanted: JobFilter) -> str | None:
     return str(last_id)
 
 
-def _digest(wanted: JobFilter) -> str:
+def _digest(wanted: Filter) -> str:
     return hashlib.sha256(json.dumps(vars(wanted)).encode()).hexdigest()[:16]

@@ -1,124 +1,200 @@
-"""What a run measured: per epoch, per layer, per unit."""
+"""What a run measured, per epoch and per layer."""
 
-import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
-from pydantic import Field, create_model
+from fastapi import APIRouter, Header, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from service.api import examples
+from service.api import examples, tabular
 from service.api.dependencies import DatabaseDep, JobId
 from service.api.errors import invalid
+from service.api.negotiation import choose
 from service.api.openapi import problems
-from service.db import jobs, metrics
-from service.db.metrics import UnitEpochs
+from service.db import Database, Session, jobs, metrics, thinning
+from service.db.metrics import Columns
+from service.db.thinning import Thinned
 from service.domain.base import DomainModel
-from service.domain.job import Job
-from service.domain.lifecycle import Lifecycle, irreversible_fraction, lifecycle
-from service.domain.metrics import EpochMetrics, LayerMetrics, Number
+from service.domain.metrics import Count, EpochMetrics, LayerMetrics
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["series"])
 
-_OF_BYTE = {0: False, 1: True}
-
 
 def _columns_of(name: str, row: type[DomainModel]) -> Any:
-    """A model with a list for each field of `row`."""
+    """A model with a list for each field of `row`, any of which may be left out."""
     fields: dict[str, Any] = {
-        field: (list[info.annotation], Field(description=info.description))  # type: ignore[name-defined]
+        field: (
+            list[info.annotation],  # type: ignore[name-defined]
+            Field(default_factory=list, description=info.description),
+        )
         for field, info in row.model_fields.items()
     }
-    return create_model(name, __base__=DomainModel, __doc__="Equally long lists.", **fields)
+    doc = "Equally long lists, of the columns that were asked for."
+    return create_model(name, __base__=DomainModel, __doc__=doc, **fields)
+
+
+_EpochColumns = _columns_of("EpochColumns", EpochMetrics)
+_LayerColumns = _columns_of("LayerColumns", LayerMetrics)
+
+PER_POINT = Field(
+    description="1: every epoch is there. More, with `max_points`: a point is the last of so many "
+    "epochs, and `minimum` and `maximum` hold the extremes among them"
+)
+EXTREME = Field(
+    default=None,
+    description="Per point, where there are fewer points than epochs; else left out. NaN where one "
+    "of the values is NaN, null where none was measured",
+)
 
 
 class EpochSeries(DomainModel):
-    """One entry per epoch in every column."""
+    """One entry per point in every column."""
 
     job_id: str
-    columns: _columns_of("EpochColumns", EpochMetrics)  # type: ignore[valid-type]
+    epochs_per_point: Annotated[int, PER_POINT]
+    columns: _EpochColumns  # type: ignore[valid-type]
+    minimum: Annotated[_EpochColumns | None, EXTREME]  # type: ignore[valid-type]
+    maximum: Annotated[_EpochColumns | None, EXTREME]  # type: ignore[valid-type]
 
 
 class LayerSeries(DomainModel):
-    """One entry per epoch and hidden layer in every column."""
+    """One entry per point and hidden layer in every column."""
 
     job_id: str
-    columns: _columns_of("LayerColumns", LayerMetrics)  # type: ignore[valid-type]
+    epochs_per_point: Annotated[int, PER_POINT]
+    columns: _LayerColumns  # type: ignore[valid-type]
+    minimum: Annotated[_LayerColumns | None, EXTREME]  # type: ignore[valid-type]
+    maximum: Annotated[_LayerColumns | None, EXTREME]  # type: ignore[valid-type]
 
 
-class UnitSeries(DomainModel):
-    """One hidden layer, unit by unit. The matrices have a row per epoch."""
+class SeriesQuery(BaseModel):
+    """Which part of a series to read."""
 
-    job_id: str
-    layer: int
-    units: int
-    epochs: list[int]
-    activity: Annotated[list[list[Number]], Field(description="Mean |h| over the training part")]
-    dead: Annotated[list[list[bool | None]], Field(description="null: the layer holds NaN")]
-    lifecycles: Annotated[list[Lifecycle], Field(description="One per unit")]
-    irreversible_fraction: Annotated[
-        float | None,
-        Field(description="Of the units dead before the last epoch, the share dead at the end"),
-    ]
+    model_config = ConfigDict(extra="forbid")
+
+    columns: Annotated[
+        str | None,
+        Field(max_length=2000, description="Names joined by commas; left out: all of them"),
+    ] = None
+    max_points: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=10_000,
+            description="At most so many points (of each layer), extremes kept; left out: all",
+        ),
+    ] = None
+
+
+_Accept = Annotated[str | None, Header(alias="Accept", include_in_schema=False)]
+
+
+def _forms(example: Any, csv: str) -> dict[int | str, dict[str, Any]]:
+    binary = {"schema": {"type": "string", "contentMediaType": tabular.PARQUET}}
+    content = {
+        tabular.JSON: {"example": example},
+        tabular.CSV: {"schema": {"type": "string"}, "example": csv},
+        tabular.PARQUET: binary,
+    }
+    return {HTTPStatus.OK: {"content": content}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kind:
+    """What distinguishes the two series."""
+
+    name: str
+    row: type[DomainModel]
+    model: type[DomainModel]
+    read: Callable[[Session, str, Sequence[str]], Columns]
+    thin: Callable[..., Thinned | None]
+
+    @property
+    def counts(self) -> frozenset[str]:
+        """The columns of integers."""
+        fields = self.row.model_fields.items()
+        return frozenset(name for name, field in fields if field.annotation in (int, Count))
+
+
+_EPOCHS = _Kind(
+    name="epochs",
+    row=EpochMetrics,
+    model=EpochSeries,
+    read=metrics.read_epochs,
+    thin=thinning.thin_epochs,
+)
+_LAYERS = _Kind(
+    name="layers",
+    row=LayerMetrics,
+    model=LayerSeries,
+    read=metrics.read_layers,
+    thin=thinning.thin_layers,
+)
+
+
+def _answer(
+    kind: _Kind, job_id: str, database: Database, query: SeriesQuery, accept: str | None
+) -> Response:
+    form = choose(accept, tabular.FORMS)
+    names = _named(query.columns, tuple(kind.row.model_fields))
+    thinned = None
+    with database.reading() as session:
+        jobs.glance(session, job_id)
+        if query.max_points is not None:
+            thinned = kind.thin(session, job_id, names, max_points=query.max_points)
+        columns = thinned.columns if thinned else kind.read(session, job_id, names)
+    if form == tabular.JSON:
+        known = {"job_id": job_id, "epochs_per_point": 1, "columns": columns}
+        series = kind.model.model_validate(known | (vars(thinned) if thinned else {}))
+        content = series.model_dump_json(exclude_unset=True)
+        return Response(content, media_type=tabular.JSON, headers={"Vary": "Accept"})
+    counts = set(kind.counts)
+    if thinned:
+        ends = {"min": thinned.minimum, "max": thinned.maximum}
+        columns = columns | {
+            f"{name}_{end}": v for end, of in ends.items() for name, v in of.items()
+        }
+        counts |= {f"{name}_{end}" for name in kind.counts for end in ends}
+    return tabular.respond(form, columns, frozenset(counts), f"{job_id}-{kind.name}")
+
+
+def _named(columns: str | None, known: Sequence[str]) -> Sequence[str]:
+    if columns is None:
+        return known
+    names = columns.split(",")
+    for name in names:
+        if name not in known:
+            raise invalid("/query/columns", f"{name!r} is no column; accepted: {', '.join(known)}")
+    return list(dict.fromkeys(names))
 
 
 @router.get(
     "/epochs",
-    responses={
-        HTTPStatus.OK: {"content": {"application/json": {"example": examples.EPOCHS}}},
-        **problems("job_not_found"),
-    },
+    response_model=EpochSeries,
+    responses={**_forms(examples.EPOCHS, examples.EPOCHS_CSV), **problems("job_not_found")},
 )
-def read_epochs(job_id: JobId, database: DatabaseDep) -> EpochSeries:
-    """Read the series of a job, a list per quantity."""
-    with database.reading() as session:
-        jobs.glance(session, job_id)
-        return EpochSeries(job_id=job_id, columns=metrics.read_epochs(session, job_id))
-
-
-@router.get("/layers", responses=problems("job_not_found"))
-def read_layers(job_id: JobId, database: DatabaseDep) -> LayerSeries:
-    """Read the same per hidden layer."""
-    with database.reading() as session:
-        jobs.glance(session, job_id)
-        return LayerSeries(job_id=job_id, columns=metrics.read_layers(session, job_id))
+def read_epochs(
+    job_id: JobId,
+    query: Annotated[SeriesQuery, Query()],
+    database: DatabaseDep,
+    accept: _Accept = None,
+) -> Response:
+    """Read the series of a job, a list per quantity; or the same as CSV or Parquet, by `Accept`."""
+    return _answer(_EPOCHS, job_id, database, query, accept)
 
 
 @router.get(
-    "/units",
-    responses={
-        HTTPStatus.OK: {"content": {"application/json": {"example": examples.UNITS}}},
-        **problems("job_not_found"),
-    },
+    "/layers",
+    response_model=LayerSeries,
+    responses={**_forms(examples.LAYERS, examples.LAYERS_CSV), **problems("job_not_found")},
 )
-def read_units(
+def read_layers(
     job_id: JobId,
+    query: Annotated[SeriesQuery, Query()],
     database: DatabaseDep,
-    layer: Annotated[int, Query(ge=0, description="Hidden layer, from 0")] = 0,
-) -> UnitSeries:
-    """Read the life of each unit of a hidden layer: its activity, its deaths, its revivals."""
-    with database.reading() as session:
-        width = _width(jobs.find(session, job_id), layer)
-        return _unit_series(job_id, layer, width, metrics.read_units(session, job_id, layer))
-
-
-def _width(job: Job, layer: int) -> int:
-    widths = job.spec.network.hidden_widths
-    if layer < len(widths):
-        return widths[layer]
-    has = f"0 to {len(widths) - 1}" if widths else "none, for the network is linear"
-    raise invalid("/query/layer", f"the hidden layers of this job are {has}")
-
-
-def _unit_series(job_id: str, layer: int, width: int, kept: UnitEpochs) -> UnitSeries:
-    dead = [[_OF_BYTE.get(byte) for byte in row] for row in kept.dead]
-    return UnitSeries(
-        job_id=job_id,
-        layer=layer,
-        units=width,
-        epochs=kept.epochs,
-        activity=[list(struct.unpack(f"<{width}f", row)) for row in kept.activity],
-        dead=dead,
-        lifecycles=[lifecycle(kept.epochs, [row[unit] for row in dead]) for unit in range(width)],
-        irreversible_fraction=irreversible_fraction(dead),
-    )
+    accept: _Accept = None,
+) -> Response:
+    """Read the same per hidden layer; `max_points` is per layer."""
+    return _answer(_LAYERS, job_id, database, query, accept)

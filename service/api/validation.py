@@ -13,6 +13,7 @@ from service.domain.base import SpecModel
 from service.domain.errors import FieldError
 from service.domain.losses import Loss
 from service.domain.spec import JobSpec
+from service.domain.sweep import SweepSpec
 from service.domain.variants import models_in, variants
 
 _LONGEST_QUOTE = 60
@@ -30,6 +31,8 @@ _MESSAGES = {
     "string_too_long": "must have at most {max_length} characters",
     "list_type": "must be a list",
     "too_short": "must have at least {min_length} items",
+    "too_long": "must have at most {max_length} items",
+    "dict_type": "must be an object",
     "model_type": "must be an object",
     "model_attributes_type": "must be an object",
     "literal_error": "must be {expected}",
@@ -42,7 +45,7 @@ _MESSAGES = {
 }
 
 # The value itself adds nothing to these.
-_NO_QUOTE = frozenset({"missing", "value_error", "too_short"})
+_NO_QUOTE = frozenset({"missing", "value_error", "too_short", "too_long"})
 
 
 def pointer(parts: Iterable[str | int]) -> str:
@@ -53,6 +56,35 @@ def pointer(parts: Iterable[str | int]) -> str:
 def describe_spec_errors(error: ValidationError) -> list[FieldError]:
     """Why a document is no JobSpec."""
     return [_describe_spec_error(one) for one in error.errors(include_url=False)]
+
+
+def describe_sweep_errors(error: ValidationError) -> list[FieldError]:
+    """Why a document is no SweepSpec. Its members are looked at later, see `service.planning`."""
+    return [_describe_sweep_error(one) for one in error.errors(include_url=False)]
+
+
+def _describe_sweep_error(error: ErrorDetails) -> FieldError:
+    # Below an axis pydantic names the kind of axis, which nobody wrote.
+    parts = [
+        part
+        for at, part in enumerate(error["loc"])
+        if not (error["loc"][0] == "axes" and at == 2) and part != "[key]"
+    ]
+    if error["type"].startswith("union_tag_"):
+        detail = (
+            'must be a list of values, {"range": n}, {"linspace": [first, last, n]} '
+            'or {"logspace": [first, last, n]}'
+        )
+    elif error["type"] == "extra_forbidden":
+        known = ", ".join(SweepSpec.model_fields) if len(parts) == 1 else "one of the four forms"
+        detail = f"unknown field; accepted: {known}"
+    elif error["type"] == "string_pattern_mismatch":
+        detail = "must be names joined by single dots, such as optimizer.learning_rate"
+    elif parts == ["axes"] and error["type"] == "too_short":
+        detail = "must name at least one axis; POST /v1/jobs takes a single job"
+    else:
+        detail = _describe(error)
+    return FieldError(pointer=pointer(parts), detail=detail)
 
 
 def describe_parameter_errors(errors: Sequence[Any]) -> list[FieldError]:

@@ -1,5 +1,6 @@
 """Submitting, reading, listing and cancelling jobs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -17,16 +18,15 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from service.db.tables import (
+    MEASURED,
     EpochRow,
     IdempotencyRow,
     JobRow,
-    LayerRow,
     OutboxRow,
     StatusRow,
-    UnitRow,
 )
 from service.db.types import now
-from service.db.upsert import insert_ignoring
+from service.db.upsert import insert_all_ignoring, insert_ignoring
 from service.domain.errors import IdempotencyConflict, JobNotFound, MoveRefused
 from service.domain.ids import new_id
 from service.domain.job import Job, SpecWarning, StatusChange
@@ -49,46 +49,69 @@ def submit(
     """
     job_id = new_id("job")
     if idempotency is not None:
-        earlier = _claim_key(session, *idempotency, job_id)
+        earlier = claim_key(session, *idempotency, job_id)
         if earlier is not None:
             return find(session, earlier)
-    session.execute(
-        insert(JobRow).values(
-            id=job_id,
-            name=spec.name,
-            spec=spec.model_dump(mode="json"),
-            warnings=[warning.model_dump() for warning in warnings],
-            activation=spec.activation.name,
-            cohort_key=cohort_key(spec),
-            epochs=spec.epochs,
-            status=JobStatus.QUEUED,
-            created_at=now(),
-        )
-    )
-    announce(session, [job_id])
-    record_status(session, [job_id])
+    enqueue(session, [NewJob(id=job_id, spec=spec, warnings=warnings)])
     return find(session, job_id)
 
 
-def _claim_key(session: Session, key: str, fingerprint: str, job_id: str) -> str | None:
-    """Takes the key for `job_id`, or returns the id of the job that has it."""
+@dataclass(frozen=True, kw_only=True)
+class NewJob:
+    """A job that is about to be stored."""
+
+    id: str
+    spec: JobSpec
+    warnings: list[SpecWarning]
+    sweep_index: int | None = None
+
+
+def enqueue(session: Session, new: Sequence[NewJob], *, sweep_id: str | None = None) -> None:
+    """Stores queued jobs and their announcements in the caller's transaction."""
+    rows = [
+        {
+            "id": one.id,
+            "name": one.spec.name,
+            "spec": one.spec.model_dump(mode="json"),
+            "warnings": [warning.model_dump() for warning in one.warnings],
+            "activation": one.spec.activation.name,
+            "cohort_key": cohort_key(one.spec),
+            "epochs": one.spec.epochs,
+            "sweep_id": sweep_id,
+            "sweep_index": one.sweep_index,
+        }
+        for one in new
+    ]
+    session.execute(insert(JobRow).values(status=JobStatus.QUEUED, created_at=now()), rows)
+    ids = [one.id for one in new]
+    announce(session, ids)
+    record_status(session, ids)
+
+
+def claim_key(session: Session, key: str, fingerprint: str, resource_id: str) -> str | None:
+    """Takes the key for a new job or sweep, or returns the id of the one that has it.
+
+    Raises IdempotencyConflict where it was made with another body.
+    """
     taken = insert_ignoring(
         session,
         IdempotencyRow,
-        {"key": key, "fingerprint": fingerprint, "job_id": job_id, "created_at": now()},
+        {"key": key, "fingerprint": fingerprint, "resource_id": resource_id, "created_at": now()},
     )
     if taken:
         return None
     row = session.get_one(IdempotencyRow, key)
     if row.fingerprint != fingerprint:
         raise IdempotencyConflict(key)
-    return row.job_id
+    return row.resource_id
 
 
 def announce(session: Session, job_ids: list[str]) -> None:
     """Puts queued jobs into the outbox, due at once."""
-    for job_id in job_ids:
-        insert_ignoring(session, OutboxRow, {"job_id": job_id, "announced": 0, "due_at": now()})
+    # One time for all, by the database's clock.
+    due_at = session.scalar(select(now()))
+    rows = [{"job_id": job_id, "announced": 0, "due_at": due_at} for job_id in job_ids]
+    insert_all_ignoring(session, OutboxRow, rows)
 
 
 def record_status(session: Session, job_ids: list[str], reason: Reason | None = None) -> None:
@@ -206,7 +229,7 @@ def forget_earlier_attempts(session: Session, job_ids: list[str]) -> None:
     ends the jobs: all rows of an ended job are of its last attempt."""
     again = select(JobRow.id, JobRow.attempt).where(JobRow.id.in_(job_ids), JobRow.attempt > 1)
     for job_id, attempt in session.execute(again).all():
-        for table in (EpochRow, LayerRow, UnitRow):
+        for table in MEASURED:
             session.execute(delete(table).where(table.job_id == job_id, table.attempt < attempt))
 
 

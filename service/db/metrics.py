@@ -8,6 +8,7 @@ from typing import Any, cast
 from sqlalchemy import Table, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
+from service.db import rollups
 from service.db.claims import Held, lock_held
 from service.db.tables import EpochRow, JobRow, LayerRow, UnitRow
 from service.db.upsert import insert_or_replace
@@ -44,6 +45,7 @@ def record_epochs(session: Session, held: Held, events: Sequence[EpochEvent]) ->
     insert_or_replace(session, EpochRow, epochs)
     insert_or_replace(session, LayerRow, layers)
     insert_or_replace(session, UnitRow, units)
+    rollups.roll_up(session, held, [(event.member, event.metrics.epoch) for event in kept])
     newest: dict[str, int] = {}
     for event in kept:
         newest[event.member] = max(event.metrics.epoch, newest.get(event.member, 0))
@@ -66,14 +68,14 @@ def _values(metrics: Any) -> dict[str, Any]:
     return dict(metrics.__dict__)
 
 
-def read_epochs(session: Session, job_id: str) -> Columns:
+def read_epochs(session: Session, job_id: str, names: Sequence[str] = EPOCH_COLUMNS) -> Columns:
     """The job's series, a list per column in order of epochs."""
-    return _columns(session, EpochRow, EPOCH_COLUMNS, job_id, (EpochRow.epoch,))
+    return _columns(session, EpochRow, names, job_id, (EpochRow.epoch,))
 
 
-def read_layers(session: Session, job_id: str) -> Columns:
+def read_layers(session: Session, job_id: str, names: Sequence[str] = LAYER_COLUMNS) -> Columns:
     """The series of the job's hidden layers, in order of epochs, then layers."""
-    return _columns(session, LayerRow, LAYER_COLUMNS, job_id, (LayerRow.epoch, LayerRow.layer))
+    return _columns(session, LayerRow, names, job_id, (LayerRow.epoch, LayerRow.layer))
 
 
 def _columns(session: Session, table: Any, names: Any, job_id: str, order: Any) -> Columns:

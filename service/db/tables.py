@@ -67,6 +67,9 @@ class JobRow(Base):
     finished_at: Mapped[datetime | None]
     cancel_requested_at: Mapped[datetime | None]
 
+    # Which point of the sweep's axes the job is, from 0; None outside of sweeps.
+    sweep_index: Mapped[int | None]
+
     # One index per filter of the list, in the order of the list. None holds what changes while a
     # job runs (lease, last epoch), so that PostgreSQL renews a lease without touching any index;
     # the few running jobs are found by their status.
@@ -77,7 +80,29 @@ class JobRow(Base):
         Index("ix_jobs_activation", "activation", "id"),
         Index("ix_jobs_name", "name", "id"),
         Index("ix_jobs_sweep", "sweep_id", "id"),
+        Index("ix_jobs_sweep_status", "sweep_id", "status", "id"),
         Index("ix_jobs_study", "study_id", "id"),
+    )
+
+
+class SweepRow(Base):
+    """A sweep as it was posted. Its status is that of its members: see `service.db.sweeps`."""
+
+    __tablename__ = "sweeps"
+
+    id: Mapped[str] = mapped_column(_ID, primary_key=True)
+    name: Mapped[str | None] = mapped_column(String(200))
+    base: Mapped[dict[str, Any]]
+    # A list of pairs: PostgreSQL forgets the order of an object's fields, and the axes' counts.
+    axes: Mapped[list[Any]]
+    mode: Mapped[str] = mapped_column(_WORD)
+    members: Mapped[int]
+    study_id: Mapped[str | None] = mapped_column(_ID)
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index("ix_sweeps_name", "name", "id"),
+        Index("ix_sweeps_study", "study_id", "id"),
     )
 
 
@@ -110,13 +135,13 @@ class OutboxRow(Base):
 
 
 class IdempotencyRow(Base):
-    """An Idempotency-Key that made a job, and the digest of the body it came with."""
+    """An Idempotency-Key that made a job or a sweep, and the digest of the body it came with."""
 
     __tablename__ = "idempotency_keys"
 
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
-    job_id: Mapped[str] = mapped_column(_ID)
+    resource_id: Mapped[str] = mapped_column(_ID, index=True)
     created_at: Mapped[datetime]
 
 
@@ -149,6 +174,25 @@ class EpochRow(Base):
     seconds: Mapped[float | None]
     optimality_gap: Mapped[float | None]
     weight_distance: Mapped[float | None]
+
+
+class RollupRow(Base):
+    """Smallest and largest value of one quantity over a hundred epochs, for drawing long series.
+
+    A bucket is written with its last epoch, see `service.db.rollups`. NaN where one of the values
+    is NaN; no row where none was measured.
+    """
+
+    __tablename__ = "epoch_rollups"
+
+    job_id: Mapped[str] = mapped_column(
+        _ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    quantity: Mapped[str] = mapped_column(_WORD, primary_key=True)
+    bucket: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    attempt: Mapped[int]
+    minimum: Mapped[float | None]
+    maximum: Mapped[float | None]
 
 
 class LayerRow(Base):
@@ -190,6 +234,10 @@ class UnitRow(Base):
     attempt: Mapped[int]
     activity: Mapped[bytes] = mapped_column(LargeBinary)
     dead: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+MEASURED = (EpochRow, RollupRow, LayerRow, UnitRow)
+"""What an attempt measures: each has `job_id` and `attempt`."""
 
 
 class WorkerRow(Base):

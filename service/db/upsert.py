@@ -20,6 +20,12 @@ def insert_ignoring(session: Session, model: type[Base], row: dict[str, Any]) ->
     return inserted.first() is not None
 
 
+def insert_all_ignoring(session: Session, model: type[Base], rows: Rows) -> None:
+    """Inserts the rows but for those whose key is taken."""
+    if rows:
+        session.execute(_insert(session, model).on_conflict_do_nothing(), list(rows))
+
+
 def insert_or_replace(session: Session, model: type[Base], rows: Rows) -> None:
     """Inserts the rows; a row whose key is taken replaces the old one."""
     if not rows:

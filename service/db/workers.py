@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from service.db.tables import WorkerRow
@@ -47,3 +47,9 @@ def any_ready(session: Session, *, within_s: float) -> bool:
     """Whether a worker that can take jobs was heard of within so many seconds."""
     live = (WorkerRow.seen_at > now_plus(-within_s)) & WorkerRow.ready
     return bool(session.scalar(select(exists().where(live))))
+
+
+def live_slots(session: Session, *, within_s: float) -> int:
+    """Slots of the workers that can take jobs and were heard of within so many seconds."""
+    live = (WorkerRow.seen_at > now_plus(-within_s)) & WorkerRow.ready
+    return int(session.scalar(select(func.coalesce(func.sum(WorkerRow.slots), 0)).where(live)) or 0)

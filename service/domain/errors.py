@@ -30,6 +30,13 @@ class JobNotFound(DomainError):
         super().__init__(f"There is no job {job_id!r}. GET /v1/jobs lists the jobs that exist.")
 
 
+class SweepNotFound(DomainError):
+    """No sweep has this id."""
+
+    def __init__(self, sweep_id: str) -> None:
+        super().__init__(f"There is no sweep {sweep_id!r}. GET /v1/sweeps lists those that exist.")
+
+
 class MoveRefused(DomainError):
     """The job's state does not allow what was asked."""
 

@@ -19,3 +19,4 @@ class Limits(BaseModel):
         description="Examples of a mini-batch times positions times inputs of a convolution",
     )
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Bytes of a request body")
+    max_members: int = Field(10_000, ge=1, description="Members of a sweep")

@@ -3,8 +3,9 @@
    ┌────────────── returned (lease ran out, worker stopping) ─┐
    ▼                                                          │
 queued ──── claimed ────► running ──── finished ────► succeeded
-   │                         ├──── gave up ─────────► failed
-   └── cancel ──► cancelled ◄┴──── cancel
+ ▲ │                         ├──── gave up ─────────► failed ──┐
+ │ └── cancel ──► cancelled ◄┴──── cancel                      │
+ └── retry ───────────┴────────────────────────────────────────┘
 """
 
 from enum import StrEnum
@@ -29,9 +30,12 @@ ALLOWED_MOVES: dict[JobStatus, frozenset[JobStatus]] = {
     JobStatus.QUEUED: frozenset({JobStatus.RUNNING, JobStatus.CANCELLED, JobStatus.FAILED}),
     JobStatus.RUNNING: frozenset({JobStatus.QUEUED, *TERMINAL}),
     JobStatus.SUCCEEDED: frozenset(),
-    JobStatus.FAILED: frozenset(),
-    JobStatus.CANCELLED: frozenset(),
+    JobStatus.FAILED: frozenset({JobStatus.QUEUED}),
+    JobStatus.CANCELLED: frozenset({JobStatus.QUEUED}),
 }
+
+RETRIABLE = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
+"""What its user may send back to the queue. A succeeded job would only repeat its numbers."""
 
 
 class Outcome(StrEnum):
@@ -54,3 +58,5 @@ class Reason(StrEnum):
     INTERNAL = "internal"
     HANDED_BACK = "handed_back"
     """Not an end: a stopping worker returned the job to the queue."""
+    RETRIED = "retried"
+    """Not an end: the user sent an ended job back to the queue."""

@@ -8,6 +8,7 @@ from service.domain.errors import FieldError
 from service.domain.job import SpecWarning
 from service.domain.limits import Limits
 from service.domain.spec import JobSpec
+from service.planning.trainability import weigh
 
 
 def check(spec: JobSpec, limits: Limits) -> list[FieldError]:
@@ -92,7 +93,7 @@ def _misfits(spec: JobSpec) -> Iterator[FieldError]:
 
 def warn(spec: JobSpec) -> list[SpecWarning]:
     """What is legal, and still worth a second look."""
-    return list(_warnings(spec))
+    return [*_warnings(spec), *weigh(spec)]
 
 
 def _warnings(spec: JobSpec) -> Iterator[SpecWarning]:

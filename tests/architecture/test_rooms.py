@@ -29,6 +29,7 @@ ROOMS = {
     "numpy": ["workers/training/"],
     "fastapi": ["service/api/"],
     "starlette": ["service/api/"],
+    "pyarrow": ["service/api/tabular.py"],
     "celery": ["service/queue.py", "workers/app.py", "workers/tasks.py"],
     "kombu": ["service/queue.py", "workers/app.py", "workers/tasks.py"],
     "typer": ["service/cli.py"],

@@ -10,9 +10,14 @@ from pydantic import TypeAdapter
 from service.api import examples
 from service.api.errors import PROBLEMS, Problem
 from service.api.jobs import JobPage
-from service.api.series import EpochSeries, UnitSeries
+from service.api.series import EpochSeries, LayerSeries
+from service.api.sweeps import SweepPage, SweepTable
+from service.api.units import UnitSeries
+from service.domain.comparison import Comparison
 from service.domain.job import Job
+from service.domain.plan import JobPlan, SweepPlan
 from service.domain.spec import JobSpec
+from service.domain.sweep import Sweep, SweepSpec
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +77,33 @@ def test_every_code_is_described(document: dict[str, Any]) -> None:
     assert document["components"]["responses"].keys() == PROBLEMS.keys()
 
 
+def test_every_link_leads_to_an_operation_and_a_parameter_of_it(document: dict[str, Any]) -> None:
+    operations = {one["operationId"]: one for one in _operations(document)}
+    links = [link for part in _walk(document) for link in part.get("links", {}).values()]
+    assert {"read_epochs", "read_sweep_table", "cancel_job"} <= {
+        one["operationId"] for one in links
+    }
+    for link in links:
+        accepted = {one["name"] for one in operations[link["operationId"]]["parameters"]}
+        assert set(link["parameters"]) <= accepted
+
+
 def test_the_examples_are_what_the_schemas_say() -> None:
     for example in examples.SPECS.values():
         JobSpec.model_validate(example["value"])
     TypeAdapter(Job).validate_python(examples.JOB)
     TypeAdapter(JobPage).validate_python(examples.PAGE)
+    TypeAdapter(Job).validate_python(examples.QUEUED_JOB)
+    TypeAdapter(Job).validate_python(examples.CANCELLED_JOB)
+    for example in examples.SWEEP_SPECS.values():
+        SweepSpec.model_validate(example["value"])
+    TypeAdapter(Sweep).validate_python(examples.QUEUED_SWEEP)
+    TypeAdapter(SweepPage).validate_python(examples.SWEEP_PAGE)
+    TypeAdapter(SweepTable).validate_python(examples.TABLE)
+    TypeAdapter(JobPlan).validate_python(examples.JOB_PLAN)
+    TypeAdapter(SweepPlan).validate_python(examples.SWEEP_PLAN)
+    TypeAdapter(LayerSeries).validate_python(examples.LAYERS)
+    TypeAdapter(Comparison).validate_python(examples.COMPARISON)
     TypeAdapter(EpochSeries).validate_python(examples.EPOCHS)
     TypeAdapter(UnitSeries).validate_python(examples.UNITS)
 

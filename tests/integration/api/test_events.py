@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from service.api import events as api_events
+from service.api import stream
 from service.db import Database
 from tests.integration.api.problems import pointers
 from tests.integration.api.streams import events, follow
@@ -184,6 +185,6 @@ def test_nothing_runs_on_for_a_client_that_left(
 def test_a_stream_closes_after_its_longest_life(
     http: httpx.Client, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api_events, "LONGEST_STREAM_S", 0.05)
+    monkeypatch.setattr(stream, "LONGEST_STREAM_S", 0.05)
     told = follow(http, queue(database))
     assert [event.label for event in told] == ["queued"]

@@ -6,12 +6,15 @@ from typing import Any
 
 from sqlalchemy import text
 
-from service.db import Database, claims, jobs, metrics
+from service.db import Database, claims, jobs, metrics, retries, sweeps
 from service.domain.events import EpochEvent, UnitActivity
 from service.domain.job import Job, StatusChange
+from service.domain.limits import Limits
 from service.domain.metrics import EPOCH_COLUMNS, LAYER_COLUMNS, EpochMetrics, LayerMetrics
-from service.domain.states import JobStatus
-from tests.specs import job_spec
+from service.domain.states import JobStatus, Outcome
+from service.domain.sweep import SweepSpec
+from service.planning import expand
+from tests.specs import SMALL, job_spec
 
 LEASE_S = 60.0
 """Longer than any test: a lease runs out only where `lapse` makes it."""
@@ -21,6 +24,24 @@ def queue(database: Database, **spec: Any) -> str:
     """A fresh queued job."""
     with database.writing() as session:
         return jobs.submit(session, job_spec(**spec), []).id
+
+
+def queue_sweep(database: Database, axes: dict[str, Any], **sweep: Any) -> str:
+    """A fresh sweep over SMALL."""
+    posted = SweepSpec.model_validate({"base": SMALL, "axes": axes} | sweep)
+    found = expand(posted, Limits(), lambda error: [])  # a base that is no spec fails the test
+    with database.writing() as session:
+        made = sweeps.submit(session, posted, [(one.spec, one.warnings) for one in found])
+    return made.id
+
+
+def members(database: Database, sweep_id: str) -> list[str]:
+    """The jobs of the sweep, in the order of its points."""
+    with database.reading() as session:
+        found = session.execute(
+            text("SELECT id FROM jobs WHERE sweep_id = :id ORDER BY sweep_index"), {"id": sweep_id}
+        )
+        return [row[0] for row in found]
 
 
 def take(
@@ -66,11 +87,24 @@ def cancel(database: Database, job_id: str) -> Job:
         return jobs.cancel(session, job_id)
 
 
+def retry(database: Database, job_id: str) -> Job:
+    with database.writing() as session:
+        return retries.retry(session, job_id)
+
+
+def remove(database: Database, job_id: str) -> None:
+    with database.writing() as session:
+        retries.remove(session, job_id)
+
+
 def finish(
-    database: Database, held: Mapping[str, int], status: JobStatus = JobStatus.SUCCEEDED
+    database: Database,
+    held: Mapping[str, int],
+    status: JobStatus = JobStatus.SUCCEEDED,
+    outcome: Outcome | None = None,
 ) -> set[str]:
     with database.writing() as session:
-        return claims.finish(session, held, status=status)
+        return claims.finish(session, held, status=status, outcome=outcome)
 
 
 def hand_back(database: Database, held: Mapping[str, int]) -> None:

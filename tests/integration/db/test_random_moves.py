@@ -7,7 +7,7 @@ import pytest
 
 from service.db import Database
 from service.domain.errors import MoveRefused
-from service.domain.states import ALLOWED_MOVES, TERMINAL, JobStatus
+from service.domain.states import ALLOWED_MOVES, RETRIABLE, TERMINAL, JobStatus, Reason
 from tests.integration.db.record import (
     announced,
     cancel,
@@ -20,6 +20,8 @@ from tests.integration.db.record import (
     queue,
     reap,
     record,
+    remove,
+    retry,
     rows,
     take,
 )
@@ -43,7 +45,8 @@ class Play:
 
     def step(self) -> None:
         moves = [self.claim, self.cancel, self.finish, self.record, self.hand_back, self.lose]
-        self.random.choice([*moves, self.claim, self.record, self.submit])()
+        more = [self.claim, self.record, self.submit, self.retry, self.remove]
+        self.random.choice([*moves, *more])()
 
     def submit(self) -> None:
         self.jobs.append(queue(self.database))
@@ -61,6 +64,28 @@ class Play:
             assert ended
         else:
             assert not ended
+
+    def retry(self) -> None:
+        job_id = self.any_job()
+        before = find(self.database, job_id).status
+        try:
+            retry(self.database, job_id)
+        except MoveRefused:
+            assert before not in RETRIABLE
+        else:
+            assert before in RETRIABLE
+
+    def remove(self) -> None:
+        job_id = self.any_job()
+        ended = find(self.database, job_id).is_terminal
+        try:
+            remove(self.database, job_id)
+        except MoveRefused:
+            assert not ended
+        else:
+            assert ended
+            self.jobs.remove(job_id)
+            self.submit()
 
     def finish(self) -> None:
         finish(self.database, self.any_held(), self.random.choice(sorted(TERMINAL)))
@@ -83,7 +108,9 @@ def check(database: Database, job_id: str) -> None:
     assert path[0] is JobStatus.QUEUED
     assert path[-1] is job.status
     assert all(after in ALLOWED_MOVES[before] for before, after in pairwise(path))
-    assert sum(status in TERMINAL for status in path) == job.is_terminal
+    assert sum(status in TERMINAL for status in path[:-1]) == sum(
+        change.reason is Reason.RETRIED for change in moves
+    )
     assert path.count(JobStatus.RUNNING) == job.attempt
     assert [change.seq for change in moves] == list(range(1, len(moves) + 1))
     assert (job_id in announced(database)) == (job.status is JobStatus.QUEUED)

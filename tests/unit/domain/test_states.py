@@ -1,14 +1,17 @@
 """The table of allowed moves."""
 
-from service.domain.states import ALLOWED_MOVES, TERMINAL, JobStatus, Reason
+from service.domain.states import ALLOWED_MOVES, RETRIABLE, TERMINAL, JobStatus, Reason
 
 
 def test_every_state_has_its_row() -> None:
     assert set(ALLOWED_MOVES) == set(JobStatus)
 
 
-def test_an_ended_job_goes_nowhere() -> None:
-    assert {status for status, moves in ALLOWED_MOVES.items() if not moves} == TERMINAL
+def test_an_ended_job_goes_nowhere_but_back_to_the_queue() -> None:
+    for status in TERMINAL:
+        back = {JobStatus.QUEUED} if status in RETRIABLE else set()
+        assert ALLOWED_MOVES[status] == back
+    assert {JobStatus.SUCCEEDED} == TERMINAL - RETRIABLE
 
 
 def test_every_state_is_reached_from_the_queue() -> None:

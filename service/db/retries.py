@@ -1,0 +1,67 @@
+"""What becomes of ended jobs: back to the queue, or gone."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from service.db.jobs import announce, find, record_status
+from service.db.tables import MEASURED, IdempotencyRow, JobRow
+from service.domain.errors import JobNotFound, MoveRefused
+from service.domain.job import Job
+from service.domain.states import RETRIABLE, TERMINAL, JobStatus, Reason
+
+
+def retry(session: Session, job_id: str) -> Job:
+    """Sends a failed or cancelled job back to the queue.
+
+    It keeps its id and its history; the next attempt starts from nothing: whatever earlier ones
+    measured is removed, so that no two attempts mix. Raises JobNotFound, and MoveRefused for a
+    job in any other state.
+    """
+    status = session.scalar(select(JobRow.status).where(JobRow.id == job_id).with_for_update())
+    if status is None:
+        raise JobNotFound(job_id)
+    if status not in RETRIABLE:
+        raise MoveRefused(f"Only a failed or cancelled job can be retried; this one is {status}.")
+    requeue_ended(session, [job_id])
+    return find(session, job_id)
+
+
+def requeue_ended(session: Session, job_ids: Sequence[str]) -> None:
+    """Back to the queue. The caller has locked the jobs and seen that they are RETRIABLE."""
+    for table in MEASURED:
+        session.execute(delete(table).where(table.job_id.in_(job_ids)))
+    session.execute(
+        update(JobRow)
+        .where(JobRow.id.in_(job_ids))
+        .values(
+            status=JobStatus.QUEUED,
+            outcome=None,
+            reason=None,
+            detail=None,
+            diverged_at_step=None,
+            environment=None,
+            losses=0,
+            last_epoch=None,
+            started_at=None,
+            finished_at=None,
+            cancel_requested_at=None,
+        )
+    )
+    announce(session, list(job_ids))
+    record_status(session, list(job_ids), Reason.RETRIED)
+
+
+def remove(session: Session, job_id: str) -> None:
+    """Removes an ended job and everything of it: history, measurements, idempotency keys.
+
+    Raises JobNotFound, and MoveRefused for a job that has not ended.
+    """
+    status = session.scalar(select(JobRow.status).where(JobRow.id == job_id).with_for_update())
+    if status is None:
+        raise JobNotFound(job_id)
+    if status not in TERMINAL:
+        raise MoveRefused(f"The job is {status}: cancel it first, or wait for its end.")
+    session.execute(delete(IdempotencyRow).where(IdempotencyRow.resource_id == job_id))
+    session.execute(delete(JobRow).where(JobRow.id == job_id))

@@ -1,0 +1,78 @@
+"""Jobs side by side, by HTTP."""
+
+import httpx
+import pytest
+
+from service.db import Database
+from service.domain.metrics import EPOCH_COLUMNS
+from tests.integration.api.problems import pointers, problem
+from tests.integration.db.record import epoch, queue, record, running
+
+
+def test_jobs_are_compared(http: httpx.Client, database: Database) -> None:
+    one, held_one = running(database, name="one")
+    other, held_other = running(database, activation={"name": "relu", "derivative_at_zero": 0.5})
+    nan = float("nan")
+    for job_id, held, losses in (
+        (one, held_one, [2.0, nan, 1.0]),
+        (other, held_other, [2.0, nan, 1.5]),
+    ):
+        events = [epoch(job_id, n, train_loss=x, seconds=n * 0.1) for n, x in enumerate(losses)]
+        record(database, held, *events)
+    query = {"jobs": f"{one},{other}", "columns": "train_loss"}
+    body = http.get("/v1/compare", params=query).json()
+    assert [job["id"] for job in body["jobs"]] == [one, other]
+    assert body["differences"] == [
+        {"pointer": "/name", "values": ["one", None], "present": [True, True]},
+        {
+            "pointer": "/activation/derivative_at_zero",
+            "values": [None, 0.5],
+            "present": [True, True],
+        },
+    ]
+    assert body["epochs"] == [0, 1, 2]
+    assert body["curves"] == [
+        {
+            "quantity": "train_loss",
+            "values": [[2.0, "NaN", 1.0], [2.0, "NaN", 1.5]],
+            "first_differing_epoch": 2,
+        }
+    ]
+    assert (body["first_differing_epoch"], body["first_differing_step"]) == (2, None)
+    every = http.get("/v1/compare", params={"jobs": f"{one},{other}"}).json()["curves"]
+    assert [one["quantity"] for one in every] == [*EPOCH_COLUMNS[1:]]
+
+
+def test_jobs_without_epochs_are_compared_by_their_specs(
+    http: httpx.Client, database: Database
+) -> None:
+    ids = [queue(database, seed=seed) for seed in range(3)]
+    body = http.get("/v1/compare", params={"jobs": ",".join(ids)}).json()
+    assert body["differences"] == [{"pointer": "/seed", "values": [0, 1, 2], "present": [True] * 3}]
+    assert (body["epochs"], body["first_differing_epoch"]) == ([], None)
+
+
+_NOBODY = [f"job_{n:032x}" for n in range(11)]
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ({}, "/query/jobs"),
+        ({"jobs": ""}, "/query/jobs"),
+        ({"jobs": _NOBODY[0]}, "/query/jobs"),
+        ({"jobs": f"{_NOBODY[0]},{_NOBODY[0]}"}, "/query/jobs"),
+        ({"jobs": ",".join(_NOBODY)}, "/query/jobs"),
+        ({"jobs": ",".join(_NOBODY[:2]), "columns": "loss"}, "/query/columns"),
+        ({"jobs": ",".join(_NOBODY[:2]), "column": "loss"}, "/query/column"),
+    ],
+)
+def test_a_comparison_that_cannot_be_is_refused(
+    still: httpx.Client, query: dict[str, str], pointer: str
+) -> None:
+    assert pointers(still.get("/v1/compare", params=query), "invalid_request") == [pointer]
+
+
+@pytest.mark.parametrize("jobs", [",".join(_NOBODY[:2]), f"{_NOBODY[0]},x"])
+def test_an_unknown_job_is_not_found(still: httpx.Client, jobs: str) -> None:
+    problem(still.get("/v1/compare", params={"jobs": jobs}), "job_not_found")
