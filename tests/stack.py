@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import httpx
 import psutil
@@ -50,7 +50,8 @@ def wait_for(look: Callable[[], T | None], *, what: str, timeout_s: float = 60.0
 class Stack:
     """API, dispatch and workers as processes of their own."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, log: IO[bytes] | None = None) -> None:
+        self._log = log
         self.settings = settings.model_copy(update={"port": free_port(), "poll_s": 0.02})
         self.http = httpx.Client(
             base_url=f"http://127.0.0.1:{self.settings.port}", timeout=httpx.Timeout(70.0)
@@ -61,6 +62,8 @@ class Stack:
         process = subprocess.Popen(
             [sys.executable, "-m", module],
             env=self.settings.as_environment(),
+            stdout=self._log,
+            stderr=self._log,
             start_new_session=True,
         )
         self._processes.append(process)
