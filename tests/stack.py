@@ -4,7 +4,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import IO, Any, TypeVar
 
 import httpx
@@ -58,10 +58,17 @@ class Stack:
         )
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self, module: str) -> "subprocess.Popen[bytes]":
+    def start(
+        self,
+        module: str,
+        *,
+        settings: Settings | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> "subprocess.Popen[bytes]":
+        """Starts a process, on settings and with an environment of its own if need be."""
         process = subprocess.Popen(
             [sys.executable, "-m", module],
-            env=self.settings.as_environment(),
+            env=(settings or self.settings).as_environment() | dict(environment or {}),
             stdout=self._log,
             stderr=self._log,
             start_new_session=True,

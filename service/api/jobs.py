@@ -86,10 +86,12 @@ class JobPage(BaseModel):
             "invalid_spec",
             "spec_rejected",
             "idempotency_conflict",
+            "queue_full",
         ),
     },
 )
 def submit_job(
+    *,
     posted: PostedSpecDep,
     settings: SettingsDep,
     database: DatabaseDep,
@@ -104,13 +106,24 @@ def submit_job(
             description="Any text of your own. The same key and body again: the same job.",
         ),
     ] = None,
+    priority: Annotated[
+        int,
+        Query(ge=-100, le=100, description="Higher goes first among queued jobs; no spec's part"),
+    ] = 0,
 ) -> Job:
     """Queue a training run."""
     if refused := check(posted.spec, settings.limits):
         raise SpecRejected(refused)
     idempotency = (idempotency_key, posted.digest) if idempotency_key else None
     with database.writing() as session:
-        job = jobs.submit(session, posted.spec, warn(posted.spec), idempotency=idempotency)
+        job = jobs.submit(
+            session,
+            posted.spec,
+            warn(posted.spec),
+            priority=priority,
+            max_queued=settings.max_queued_jobs,
+            idempotency=idempotency,
+        )
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return job
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 _WRITES = "subgrad_writes"
 _SQLITE_TIMEOUT_S = 30.0
+_IDLE_TIMEOUT_S = 15
 
 UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
 """What a transaction raises while the database does not answer."""
@@ -68,7 +69,11 @@ def _create_engine(url: str) -> Engine:
             pool_pre_ping=True,
             pool_size=10,
             max_overflow=30,
-            connect_args={"connect_timeout": 5},
+            connect_args={
+                "connect_timeout": 5,
+                # A process that is stopped in the middle of a transaction would hold its locks.
+                "options": f"-c idle_in_transaction_session_timeout={_IDLE_TIMEOUT_S}s",
+            },
         )
     if parsed.get_backend_name() != "sqlite":
         raise ValueError(f"SUBGRAD_DATABASE_URL: use postgresql or sqlite, not {parsed.drivername}")

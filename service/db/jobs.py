@@ -17,6 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from service.db.tables import (
+    DEFAULT_OWNER,
     EpochRow,
     IdempotencyRow,
     JobRow,
@@ -25,6 +26,7 @@ from service.db.tables import (
     StatusRow,
     UnitRow,
 )
+from service.db.turns import check_room
 from service.db.types import now
 from service.db.upsert import insert_ignoring
 from service.domain.errors import IdempotencyConflict, JobNotFound, MoveRefused
@@ -40,9 +42,13 @@ def submit(
     spec: JobSpec,
     warnings: list[SpecWarning],
     *,
+    priority: int = 0,
+    owner: str = DEFAULT_OWNER,
+    max_queued: int | None = None,
     idempotency: tuple[str, str] | None = None,
 ) -> Job:
-    """Stores a queued job and its announcement in the caller's transaction.
+    """Stores a queued job and its announcement in the caller's transaction. Raises QueueFull where
+    `max_queued` jobs wait already.
 
     `idempotency` is the caller's key and a digest of the body: the same key with the same digest
     answers with the job that it made before. Raises IdempotencyConflict for another digest.
@@ -52,6 +58,8 @@ def submit(
         earlier = _claim_key(session, *idempotency, job_id)
         if earlier is not None:
             return find(session, earlier)
+    if max_queued is not None:
+        check_room(session, max_queued=max_queued)
     session.execute(
         insert(JobRow).values(
             id=job_id,
@@ -61,6 +69,8 @@ def submit(
             activation=spec.activation.name,
             cohort_key=cohort_key(spec),
             epochs=spec.epochs,
+            owner=owner,
+            precedence=-priority,
             status=JobStatus.QUEUED,
             created_at=now(),
         )
@@ -245,6 +255,7 @@ def _to_job(found: Row[JobRow, EpochRow]) -> Job:
         reason=row.reason,
         detail=row.detail,
         attempt=row.attempt,
+        priority=-row.precedence,
         progress=_progress(row),
         warnings=row.warnings,
         created_at=row.created_at,

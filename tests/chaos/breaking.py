@@ -145,7 +145,9 @@ class Chaos:
 
     def _kill_trainer(self) -> None:
         trainers = [
-            child for name in WORKERS for child in psutil.Process(self._processes[name].pid).children()
+            child
+            for name in WORKERS
+            for child in psutil.Process(self._processes[name].pid).children()
         ]
         if trainers:
             self._random.choice(trainers).kill()

@@ -15,7 +15,9 @@ from tests.chaos.reference import Numbers, tell, undisturbed
 _METRIC_TABLES = ("epoch_metrics", "layer_metrics", "unit_activity")
 
 
-def check(database: Database, accepted: Iterable[str], *, must_succeed: bool = True) -> Counter[str]:
+def check(
+    database: Database, accepted: Iterable[str], *, must_succeed: bool = True
+) -> Counter[str]:
     """Asserts the promises for the accepted jobs, which must all have ended, and returns how many
     ended how. `must_succeed`: a job may end otherwise only where its user cancelled it."""
     accepted = sorted(accepted)

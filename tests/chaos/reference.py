@@ -26,7 +26,7 @@ _DIVERGING: Spec = {
 def chaos_specs() -> list[Spec]:
     """Four groups that train as cohorts, and one job that diverges. Each takes about a second."""
     conventions = [{"name": "relu", "derivative_at_zero": value} for value in (0.0, 1.0)]
-    groups = [
+    groups: list[Spec] = [
         {"epochs": 100},
         {"epochs": 80, "network": {"hidden": [32]}},
         {"epochs": 90, "optimizer": {"name": "adam", "learning_rate": 0.03}},
