@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo serve test lint types imports check fix bench bench-references lock clean
+.PHONY: help install demo serve test chaos lint types imports check fix bench bench-references lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ test: check ## Run all checks and all tests
 	$(BIN)/python -m pytest
 
 check: install lint types imports ## Run the checks that need no server; edits nothing
+
+chaos: install ## The long chaos test; docs/reliability.md holds the figures
+	$(BIN)/python -m tests.chaos
 
 lint: install
 	$(BIN)/ruff check .

@@ -124,7 +124,9 @@ def _choose_mates(session: Session, head: JobRow, *, limit: int, per_owner: int)
         .subquery()
     )
     by_turns = session.execute(
-        select(alike.c.id, alike.c.owner).order_by(alike.c.turn, alike.c.id).limit(most)
+        select(alike.c.id, alike.c.owner)
+        .order_by(alike.c.turn + case((alike.c.owner == head.owner, 1), else_=0), alike.c.id)
+        .limit(most)
     ).all()
     if per_owner:
         running = running_by_owner(session)

@@ -51,6 +51,7 @@ class Tally:
     cancelled: int = 0
     died: list[str] = field(default_factory=list)
     """Processes that ended although nobody had killed them."""
+    most_attempts: int = 0
     seconds: float = 0.0
 
 
@@ -171,4 +172,8 @@ class Chaos:
                 )
 
         wait_for(all_ended, what="every accepted job ends", timeout_s=240)
+        with database.reading() as session:
+            self.tally.most_attempts = max(
+                jobs.find(session, job_id).attempt for job_id in self.tally.accepted
+            )
         database.dispose()

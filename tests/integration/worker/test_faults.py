@@ -40,13 +40,13 @@ def test_a_worker_that_slept_through_its_lease_can_write_nothing(stack: Stack) -
 
 
 def test_the_clock_of_a_worker_decides_about_nothing(stack: Stack) -> None:
-    stack.settings = stack.settings.model_copy(update={"lease_s": 2.0})
+    stack.settings = stack.settings.model_copy(update={"lease_s": 1.0})
     stack.start("service.api")
     stack.start("service.dispatch")
     stack.start("workers", environment=fault("clock_is_wrong"))
     stack.wait_until_ready()
-    # Several times as long as a lease: it has to be renewed, and the reaper looks at it.
-    job_id = stack.post(digits_spec(epochs=1500, batch_size=16))
+    # Trains several times as long as a lease: it has to be renewed, and the reaper looks at it.
+    job_id = stack.post(digits_spec(epochs=300, batch_size=16))
     job = stack.ended(job_id)
     assert (job["status"], job["attempt"]) == ("succeeded", 1)
     assert_undisturbed(stack.settings, [job_id])
