@@ -34,8 +34,11 @@ def main() -> None:
     torch.set_num_threads(1)  # `train` makes better use of threads
 
     def say(message: BaseModel) -> None:
-        out.write(message.model_dump_json() + "\n")
-        out.flush()
+        try:
+            out.write(message.model_dump_json() + "\n")
+            out.flush()
+        except BrokenPipeError:  # the supervisor is gone: nobody would read another event
+            os._exit(0)
 
     say(Ready())
     serve(sys.stdin, say, threads)
