@@ -56,6 +56,9 @@ fix: install ## Format, and mend what ruff can mend
 bench: install ## Run the benchmarks; docs/benchmarks.md holds the figures
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.first_epoch
+	$(BIN)/python -m benchmarks.recording
+	$(BIN)/python -m benchmarks.cancel
+	$(BIN)/python -m benchmarks.load
 
 bench-references: ## Train 64 jobs by other means too (JAX, joblib, Optuna, Lightning, Ray Tune)
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
