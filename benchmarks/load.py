@@ -105,8 +105,8 @@ def _run(jobs: int, clients: int, *, at_work: bool) -> Load:
         with database.reading() as session:
             found = session.execute(text("SELECT status, count(*) FROM jobs GROUP BY status"))
             statuses = {str(row[0]): int(row[1]) for row in found}
-        # A cohort's first moves to `running` share an instant: it was one statement.
-        moves = "SELECT count(DISTINCT at) FROM job_statuses WHERE status = 'running'"
+        # The moves of a cohort were written by one transaction.
+        moves = "SELECT count(DISTINCT xmin::text) FROM job_statuses WHERE status = 'running'"
         cohorts = _count(database, moves)
         database.dispose()
     return Load(

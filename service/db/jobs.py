@@ -72,11 +72,14 @@ def submit(
             owner=owner,
             precedence=-priority,
             status=JobStatus.QUEUED,
+            status_seq=1,
             created_at=now(),
         )
     )
-    announce(session, [job_id])
-    record_status(session, [job_id])
+    # What `announce` and `record_status` do, in fewer statements: many jobs are posted singly.
+    session.execute(insert(OutboxRow).values(job_id=job_id, announced=0, due_at=now()))
+    first = {"seq": 1, "status": JobStatus.QUEUED, "attempt": 0, "at": now()}
+    session.execute(insert(StatusRow).values(job_id=job_id, **first))
     return find(session, job_id)
 
 

@@ -124,10 +124,11 @@ def _table(name: str, tally: Tally, ends: Ends) -> Table:
 
 
 def _crowd(console: Console) -> None:
-    end = time.monotonic() + CROWD_S
+    ends_at: list[float] = []
 
     def goes_on(_: Crowd) -> bool:
-        return time.monotonic() < end
+        ends_at.append(ends_at[0] if ends_at else time.monotonic() + CROWD_S)
+        return time.monotonic() < ends_at[0]
 
     with _home() as home:
         settings = Settings(home=home)
