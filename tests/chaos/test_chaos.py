@@ -11,7 +11,7 @@ from service.settings import Settings
 from tests.chaos.breaking import Chaos
 from tests.chaos.invariants import check
 
-JOBS, KILLS = 16, 12
+JOBS, KILLS = 8, 6
 
 
 @contextmanager

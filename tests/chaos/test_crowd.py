@@ -7,7 +7,7 @@ from service.settings import Settings
 from tests.chaos.crowd import Crowd, crowd
 from tests.chaos.invariants import check
 
-JOBS = 120
+JOBS = 80
 
 
 def test_nobody_ever_finds_the_database_locked(
