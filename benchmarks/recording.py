@@ -10,6 +10,7 @@ writes all of it into PostgreSQL and with a reader that drops it, by turns.
 
 import argparse
 import statistics
+import struct
 import tempfile
 import threading
 import time
@@ -22,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import insert
 
-from benchmarks.engine import job_spec
+from benchmarks.jobs import job_spec
 from service.db import Database, claims, jobs, metrics, tables
 from service.db.migrate import upgrade
 from service.db.upsert import insert_or_replace
@@ -83,7 +84,10 @@ def _events(members: list[str]) -> list[EpochEvent]:
         | {"units": WIDTH}
         | dict.fromkeys(("dead", "dormant", "saturated", "kink_hits", "kink_effective"), 7)
     )
-    units = [UnitActivity.pack(i, [0.5] * WIDTH, [0] * WIDTH) for i in range(LAYERS)]
+    units = [
+        UnitActivity.of_bytes(i, struct.pack(f"<{WIDTH}f", *[0.5] * WIDTH), bytes(WIDTH))
+        for i in range(LAYERS)
+    ]
     return [
         EpochEvent(
             member=member,
