@@ -20,23 +20,18 @@ def upgrade() -> None:
         sa.Column("served_at", service.db.types.UtcTimestamp(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_owners")),
     )
-    with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.add_column(
-            sa.Column("owner", sa.String(length=40), server_default="default", nullable=False)
-        )
-        batch_op.add_column(
-            sa.Column("precedence", sa.BigInteger(), server_default="0", nullable=False)
-        )
-        batch_op.add_column(sa.Column("max_cohort", sa.BigInteger(), nullable=True))
-        batch_op.create_index(
-            "ix_jobs_queue", ["status", "owner", "precedence", "id"], unique=False
-        )
+    # No batches: on SQLite they may make the table anew, and dropping the old one would take the
+    # metrics along, by their foreign keys.
+    owner = sa.Column("owner", sa.String(length=40), server_default="default", nullable=False)
+    op.add_column("jobs", owner)
+    precedence = sa.Column("precedence", sa.BigInteger(), server_default="0", nullable=False)
+    op.add_column("jobs", precedence)
+    op.add_column("jobs", sa.Column("max_cohort", sa.BigInteger(), nullable=True))
+    op.create_index("ix_jobs_queue", "jobs", ["status", "owner", "precedence", "id"], unique=False)
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.drop_index("ix_jobs_queue")
-        batch_op.drop_column("max_cohort")
-        batch_op.drop_column("precedence")
-        batch_op.drop_column("owner")
+    op.drop_index("ix_jobs_queue", "jobs")
+    for name in ("max_cohort", "precedence", "owner"):
+        op.drop_column("jobs", name)
     op.drop_table("owners")
