@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo serve test lint types imports check fix bench bench-references lock clean
+.PHONY: help install demo serve test chaos lint types imports check fix bench bench-references lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ test: check ## Run all checks and all tests
 
 check: install lint types imports ## Run the checks that need no server; edits nothing
 
+chaos: install ## The long chaos test; docs/reliability.md holds the figures
+	$(BIN)/python -m tests.chaos
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -56,6 +59,9 @@ bench: install ## Run the benchmarks; docs/benchmarks.md holds the figures
 	$(BIN)/python -m benchmarks.sweeps
 	$(BIN)/python -m benchmarks.estimates
 	$(BIN)/python -m benchmarks.series
+	$(BIN)/python -m benchmarks.recording
+	$(BIN)/python -m benchmarks.cancel
+	$(BIN)/python -m benchmarks.load
 
 bench-references: ## Train 64 jobs by other means too (JAX, joblib, Optuna, Lightning, Ray Tune)
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench

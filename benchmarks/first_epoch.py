@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=40)
     jobs = parser.parse_args().jobs
     with tempfile.TemporaryDirectory(prefix="subgrad-bench-") as home:
-        settings = Settings(home=Path(home), port=_free_port())
+        settings = Settings(home=Path(home), port=free_port())
         logs.configure(settings, level="WARNING")
         with launcher.running(settings) as watch:
             url = f"http://{settings.host}:{settings.port}"
@@ -73,7 +73,7 @@ def _report(seconds: list[tuple[float, float]]) -> None:
     Console().print(table)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -7,11 +7,13 @@ or late without harm; there is no result backend, no ETA and no revoke.
 from typing import Any
 
 from celery import Celery
+from kombu import Queue  # type: ignore[attr-defined]
 from kombu.exceptions import OperationalError
 
 from service.settings import Settings
 
 TRAIN_TASK = "subgrad.train"
+HEAR_TASK = "subgrad.hear"
 
 BROKER_ERRORS = (OperationalError, ConnectionError, TimeoutError)
 """What sending raises while the broker is away."""
@@ -43,6 +45,12 @@ def _transport_options(url: str) -> dict[str, Any]:
     if not url.startswith(("redis", "valkey")):
         return {}
     return {"socket_connect_timeout": 2.0, "socket_timeout": 5.0, "max_retries": 1}
+
+
+def queues(shared: str, own: str) -> list[Any]:
+    """What a worker listens to: the queue of all workers, and one of its own, which the broker
+    (RabbitMQ, that is) may remove once nobody has used it for ten minutes."""
+    return [Queue(shared), Queue(own, expires=600)]  # type: ignore[no-untyped-call]
 
 
 class TrainQueue:

@@ -39,8 +39,23 @@ class Settings(BaseSettings):
         30.0, gt=0, le=86_400, description="Seconds after which a silent worker loses jobs"
     )
     max_attempts: int = Field(3, ge=1, description="Tries of a job before it fails as worker_lost")
+    max_queued_jobs: int = Field(
+        10_000, ge=1, description="Waiting jobs beyond which POST answers 429"
+    )
+    max_running_per_owner: int = Field(
+        0, ge=0, description="Jobs of one owner that run at a time; 0: any number"
+    )
+    trainer_memory_mb: int = Field(
+        0, ge=0, description="Memory that a training process may allocate; 0: the machine decides"
+    )
+    trainer_growth_mb: int = Field(
+        1024, ge=1, description="Growth of an idle training process after which a new one starts"
+    )
     cancel_grace_s: float = Field(
         5.0, ge=0, description="Seconds a training process has to obey before it is killed"
+    )
+    deaf_after_s: float = Field(
+        60.0, gt=0, description="Seconds after which an idle worker that hears nothing ends itself"
     )
     republish_s: float = Field(
         15.0, gt=0, description="Seconds after which a waiting job is announced again"

@@ -4,8 +4,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import IO, Any, TypeVar
 
 import httpx
 import psutil
@@ -50,17 +50,27 @@ def wait_for(look: Callable[[], T | None], *, what: str, timeout_s: float = 60.0
 class Stack:
     """API, dispatch and workers as processes of their own."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, log: IO[bytes] | None = None) -> None:
+        self._log = log
         self.settings = settings.model_copy(update={"port": free_port(), "poll_s": 0.02})
         self.http = httpx.Client(
             base_url=f"http://127.0.0.1:{self.settings.port}", timeout=httpx.Timeout(70.0)
         )
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self, module: str) -> "subprocess.Popen[bytes]":
+    def start(
+        self,
+        module: str,
+        *,
+        settings: Settings | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> "subprocess.Popen[bytes]":
+        """Starts a process, on settings and with an environment of its own if need be."""
         process = subprocess.Popen(
             [sys.executable, "-m", module],
-            env=self.settings.as_environment(),
+            env=(settings or self.settings).as_environment() | dict(environment or {}),
+            stdout=self._log,
+            stderr=self._log,
             start_new_session=True,
         )
         self._processes.append(process)

@@ -1,23 +1,34 @@
 """The Celery application, and the supervisor's life tied to the worker's."""
 
+import os
+import threading
 import warnings
 from typing import Any
+from uuid import uuid4
 
 from celery.platforms import SecurityWarning
 from celery.signals import setup_logging, worker_init, worker_shutdown, worker_shutting_down
+from celery.worker import state
 
 from service import logs
-from service.queue import create_celery
+from service.queue import BROKER_ERRORS, HEAR_TASK, create_celery, queues
 from service.settings import Settings
+from workers.hearing import Hearing
 from workers.supervisor import Supervisor
 
 # Celery warns root of messages that run code when they are unpickled; ours are JSON.
 warnings.simplefilter("ignore", SecurityWarning)
 
+_DEAF_EXIT = 70
+_DEAF_GRACE_S = 10.0
+
 settings = Settings()
+# This process's own queue, for hearing itself. The broker may forget it soon after the worker.
+EARS = f"{settings.queue}.ears.{uuid4().hex}"
 app = create_celery(settings)
 app.conf.update(
     include=["workers.tasks"],
+    task_queues=queues(settings.queue, EARS),
     # Threads: the work is done in training processes, a thread only waits for one.
     worker_pool="threads",
     worker_concurrency=settings.worker_slots,
@@ -26,6 +37,9 @@ app.conf.update(
 )
 
 supervisor: Supervisor | None = None
+hearing: Hearing | None = None
+exit_code = 0
+"""With what the process is to end, besides Celery's own reasons."""
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]
@@ -35,13 +49,35 @@ def _configure_logs(**_: Any) -> None:
 
 @worker_init.connect  # type: ignore[untyped-decorator]
 def _start(**_: Any) -> None:
-    global supervisor  # noqa: PLW0603  (one per process; Celery's signals carry no state)
-    supervisor = Supervisor(settings)
+    global supervisor, hearing  # noqa: PLW0603  (one per process; Celery's signals carry no state)
+    supervisor = own = Supervisor(settings)
     supervisor.start()
+    hearing = Hearing(
+        send=lambda token: app.send_task(HEAR_TASK, args=[token], queue=EARS, retry=False),
+        away=BROKER_ERRORS,
+        is_idle=lambda: own.is_idle,
+        on_deaf=_exit_deaf,
+        deaf_after_s=settings.deaf_after_s,
+    )
+    hearing.start()
+
+
+def _exit_deaf() -> None:
+    """Ends this worker for another to be started in its place: in order, or else by force."""
+    global exit_code  # noqa: PLW0603
+    exit_code = _DEAF_EXIT
+    if supervisor is not None:
+        supervisor.stop()
+    last_resort = threading.Timer(_DEAF_GRACE_S, os._exit, [_DEAF_EXIT])
+    last_resort.daemon = True
+    last_resort.start()
+    state.should_stop = _DEAF_EXIT
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def _stop(**_: Any) -> None:
+    if hearing is not None:
+        hearing.stop()
     if supervisor is not None:
         supervisor.stop()
 

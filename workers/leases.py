@@ -77,6 +77,8 @@ class Leases:
                     next_report = now + _REPORT_EVERY_S
             except UNAVAILABLE as error:
                 _log.warning("waiting for the database", error=str(error).splitlines()[0])
+            except Exception:  # without this thread every lease would run out
+                _log.exception("the lease thread goes on")
 
     def _report(self) -> bool:
         ready = self.is_ready()

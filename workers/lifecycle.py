@@ -2,6 +2,7 @@
 
 import contextlib
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -12,6 +13,8 @@ from typing import IO, cast
 
 import structlog
 
+from service.domain.states import Reason
+from workers.memory import MemoryKiller, resident_bytes
 from workers.protocol import NOTICE, Command, Idle, Notice, Ready, Train
 
 _log = structlog.get_logger(__name__)
@@ -23,12 +26,20 @@ _BACKLOG = 2000
 
 @dataclass(frozen=True, kw_only=True)
 class Exited:
-    """The training process ended by itself."""
+    """The training process ended, and its supervisor had not asked it to."""
 
     returncode: int
+    ran_out_of_memory: bool
+    """The kernel's memory killer was at work meanwhile."""
+
+    @property
+    def reason(self) -> Reason:
+        return Reason.OUT_OF_MEMORY if self.ran_out_of_memory else Reason.WORKER_LOST
 
     @property
     def description(self) -> str:
+        if self.ran_out_of_memory:
+            return "The kernel killed the training process for its memory: use a smaller network."
         how = f"signal {-self.returncode}" if self.returncode < 0 else f"exit {self.returncode}"
         return f"The training process was lost ({how})."
 
@@ -40,13 +51,16 @@ class TrainingProcess:
     """One `python -m workers.trainer`, started anew rather than forked: a fork of a process that
     has used torch or CUDA hangs."""
 
-    def __init__(self, *, threads: int, on_ready: Callable[[], None]) -> None:
+    def __init__(self, *, threads: int, on_ready: Callable[[], None], memory_mb: int = 0) -> None:
         self.inbox: Inbox = queue.Queue(_BACKLOG)
         self._on_ready = on_ready
         self._idle = threading.Event()
         self._idle.set()
+        self._memory_killer = MemoryKiller()
+        self._ready_bytes = 0
+        options = ["--threads", str(threads), "--memory-mb", str(memory_mb)]
         process = subprocess.Popen(
-            [sys.executable, "-m", "workers.trainer", "--threads", str(threads)],
+            [sys.executable, "-m", "workers.trainer", *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -67,6 +81,11 @@ class TrainingProcess:
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
+    @property
+    def growth_bytes(self) -> int:
+        """How much more memory it holds than when it had just started."""
+        return max(0, resident_bytes(self.pid) - self._ready_bytes) if self._ready_bytes else 0
+
     def send(self, command: Command) -> None:
         """Sends a command. One to a process that has just ended is dropped: its end is on its
         way to the inbox."""
@@ -77,6 +96,19 @@ class TrainingProcess:
             self._stdin.flush()
         except (BrokenPipeError, ValueError):
             _log.info("training process is gone", pid=self.pid)
+
+    def take(self, most: int, *, wait_s: float) -> "list[Notice | Exited]":
+        """What has come in, or nothing after a short wait."""
+        taken: list[Notice | Exited] = []
+        with contextlib.suppress(queue.Empty):
+            taken.append(self.inbox.get(timeout=wait_s))
+            while len(taken) < most:
+                taken.append(self.inbox.get_nowait())
+        return taken
+
+    def wait_for_idle(self) -> None:
+        """Returns when the cohort is done and all that it told has been put into the inbox."""
+        self._idle.wait()
 
     def wait_until_idle(self, timeout_s: float) -> bool:
         """Drops what is left in the inbox until the cohort is done. Returns whether the process
@@ -111,10 +143,13 @@ class TrainingProcess:
             notice = NOTICE.validate_json(line)
             match notice:
                 case Ready():
+                    self._ready_bytes = resident_bytes(self.pid)
                     self._on_ready()
                 case Idle():
                     self._idle.set()
                 case _:
                     self.inbox.put(notice)
         self._stdout.close()
-        self.inbox.put(Exited(returncode=self._process.wait()))
+        returncode = self._process.wait()
+        killed = returncode == -signal.SIGKILL and self._memory_killer.has_struck()
+        self.inbox.put(Exited(returncode=returncode, ran_out_of_memory=killed))

@@ -1,8 +1,10 @@
 """Turns what training tells into rows: one transaction for whatever has come in meanwhile."""
 
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import structlog
 
@@ -13,6 +15,11 @@ from workers.lifecycle import Exited
 from workers.protocol import Notice
 
 _log = structlog.get_logger(__name__)
+
+_TRY_EVERY_S = 0.5
+_LAST_TRIES = 6
+
+Written = TypeVar("Written")
 
 
 class Recorder:
@@ -30,38 +37,45 @@ class Recorder:
 
         Waits for a database that is away; the lease decides whether that took too long.
         """
+        return self._insist(lambda session: self._write(session, dict(attempts), notices))
+
+    def _insist(self, write: Callable[[Session], Written]) -> Written:
+        """Writes in a transaction; waits for a database that is away. While the worker stops it
+        waits a moment only: then the leases run out, and others take the jobs."""
+        tries_left = _LAST_TRIES
         while True:
             try:
                 with self._database.writing() as session:
-                    return self._write(session, dict(attempts), notices)
+                    return write(session)
             except UNAVAILABLE as error:
-                if self._stop.wait(0.5):
+                tries_left -= self._stop.is_set()
+                if not tries_left:
                     raise
                 _log.warning("waiting for the database", error=str(error).splitlines()[0])
+                time.sleep(_TRY_EVERY_S)
 
     def cancel(self, attempts: Mapping[str, int], unwanted: set[str]) -> dict[str, int]:
         """Ends the unwanted jobs as cancelled, with what was measured of them, and returns the
         other attempts."""
         ending = {job: attempt for job, attempt in attempts.items() if job in unwanted}
-        with self._database.writing() as session:
-            claims.finish(
+        self._insist(
+            lambda session: claims.finish(
                 session,
                 ending,
                 status=JobStatus.CANCELLED,
                 reason=Reason.USER,
                 detail="Cancelled while running.",
             )
+        )
         return {job: attempt for job, attempt in attempts.items() if job not in ending}
 
     def hand_back(self, attempts: Mapping[str, int]) -> None:
-        """Returns the jobs to the queue, because this worker stops."""
-        with self._database.writing() as session:
-            claims.hand_back(session, attempts)
+        """Returns the jobs to the queue through no fault of theirs."""
+        self._insist(lambda session: claims.hand_back(session, attempts))
 
     def lose(self, attempts: Mapping[str, int], reason: Reason, detail: str) -> None:
-        """Counts a loss against the jobs: each is tried again by itself, or fails."""
-        with self._database.writing() as session:
-            self._lose(session, attempts, reason, detail)
+        """The training process died over the jobs: see `claims.lose`."""
+        self._insist(lambda session: self._lose(session, attempts, reason, detail))
 
     def _lose(
         self, session: Session, attempts: Mapping[str, int], reason: Reason, detail: str
@@ -84,7 +98,7 @@ class Recorder:
                 case FailedEvent() as failure:
                     self._fail(session, attempts, failure)
                 case Exited() as exited if attempts:
-                    self._lose(session, attempts, Reason.WORKER_LOST, exited.description)
+                    self._lose(session, attempts, exited.reason, exited.description)
                     attempts.clear()
         return attempts
 
@@ -108,7 +122,7 @@ class Recorder:
 
     def _fail(self, session: Session, attempts: dict[str, int], failure: FailedEvent) -> None:
         """Ends the member that failed. What failed a whole cohort may be the fault of one member
-        or of their number, so then each is tried again by itself."""
+        or of their number, so then each half of it is tried again by itself."""
         failed = {failure.member} if failure.member else set(attempts)
         ending = {job: attempts.pop(job) for job in failed if job in attempts}
         if failure.member is None and len(ending) > 1:

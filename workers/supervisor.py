@@ -8,24 +8,29 @@ import os
 import queue
 import socket
 import threading
+import time
 
 import structlog
 
-from service.db import Database, claims, outbox, workers
+from service.db import Database, claims, outbox, turns, workers
 from service.db.claims import Claim
 from service.db.workers import Worker
+from service.domain.events import EndEvent, StoppedEvent
 from service.domain.ids import new_id
 from service.domain.states import Reason
 from service.settings import Settings
 from workers.leases import Holding, Leases
-from workers.lifecycle import Exited, TrainingProcess
-from workers.protocol import Assignment, Notice, Stop, Train
+from workers.lifecycle import TrainingProcess
+from workers.protocol import Assignment, Stop, Train
 from workers.recorder import Recorder
+from workers.slots import Slot
 
 _log = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S = 0.05
 _MOST_PER_WRITE = 500
+# A worker that stops has ten seconds for everything.
+_STOP_GRACE_S = 3.0
 
 
 class Supervisor:
@@ -46,7 +51,7 @@ class Supervisor:
         )
         self._leases = Leases(self._database, self._worker, lease_s=settings.lease_s)
         self._free: queue.Queue[Slot] = queue.Queue()
-        self._slots = [Slot(threads_per_slot(settings)) for _ in range(settings.worker_slots)]
+        self._slots = [Slot(settings) for _ in range(settings.worker_slots)]
 
     def start(self) -> None:
         """Makes the worker known, and warms up the training processes."""
@@ -58,17 +63,21 @@ class Supervisor:
             slot.warm()
             self._free.put(slot)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether a slot waits for something to do."""
+        return not self._free.empty() and not self._stopping.is_set()
+
     def train(self, job_id: str) -> None:
-        """Claims the job, with its cohort, and returns when all of it ended or was given up.
-        Returns at once where the job is not to be had."""
+        """Claims the job whose turn it is, with its cohort, and sees it through; and so on until
+        nothing waits. The job that the message names is but a hint that something does."""
         if self._stopping.is_set():
             with self._database.writing() as session:
                 outbox.make_due(session, job_id)
             return
         slot = self._free.get()
         try:
-            claimed = self._claim(job_id)
-            if claimed:
+            while not self._stopping.is_set() and (claimed := self._claim_next()):
                 self._see_through(slot, claimed)
         finally:
             self._free.put(slot)
@@ -87,14 +96,18 @@ class Supervisor:
             workers.remove(session, self._worker.id)
         self._database.dispose()
 
-    def _claim(self, job_id: str) -> list[Claim]:
+    def _claim_next(self) -> list[Claim]:
+        # Most messages of a cohort find nothing left to do, and need no lock to see it.
+        with self._database.reading() as session:
+            if not turns.anything_waits(session):
+                return []
         with self._database.writing() as session:
-            return claims.claim(
+            return claims.claim_next(
                 session,
-                job_id,
                 worker_id=self._worker.id,
                 limit=self._settings.cohort_size,
                 lease_s=self._settings.lease_s,
+                per_owner=self._settings.max_running_per_owner,
             )
 
     def _see_through(self, slot: "Slot", claimed: list[Claim]) -> None:
@@ -113,15 +126,27 @@ class Supervisor:
             detail = "The worker could not record this job; its log has the traceback."
             self._recorder.lose(holding.attempts, Reason.INTERNAL, detail)
         finally:
-            slot.settle(grace_s=self._settings.cancel_grace_s)
+            self._settle(slot)
+
+    def _settle(self, slot: Slot) -> None:
+        grace_s = self._settings.cancel_grace_s
+        if self._stopping.is_set():
+            slot.settle(grace_s=min(grace_s, _STOP_GRACE_S))
+        else:
+            slot.settle(grace_s=grace_s)
+            slot.warm()
 
     def _oversee(self, process: TrainingProcess, holding: Holding) -> None:
         """Records what the process tells until no job of the cohort is held any more."""
         attempts = holding.attempts
+        deadlines: dict[str, float] = {}  # by which a member has to be dropped
         while attempts:
-            notices = _take(process)
+            notices = process.take(_MOST_PER_WRITE, wait_s=_LOOK_EVERY_S)
             if notices:
                 _keep_only(attempts, self._recorder.record(attempts, notices))
+                for notice in notices:
+                    if isinstance(notice, StoppedEvent | EndEvent) and notice.member:
+                        deadlines.pop(notice.member, None)
             unwanted = holding.unwanted & attempts.keys()
             if unwanted:
                 _keep_only(attempts, self._recorder.cancel(attempts, unwanted))
@@ -131,64 +156,19 @@ class Supervisor:
                 _keep_only(attempts, {job: attempts[job] for job in attempts.keys() - lost})
             for member in unwanted | lost:
                 process.send(Stop(member=member))
+                deadlines[member] = time.monotonic() + self._settings.cancel_grace_s
+            if attempts and any(at < time.monotonic() for at in deadlines.values()):
+                _log.warning("killing a training process that does not obey", pid=process.pid)
+                process.kill()
+                self._recorder.hand_back(attempts)
+                attempts.clear()
             if self._stopping.is_set() and attempts:
                 self._recorder.hand_back(attempts)
                 attempts.clear()
         process.send(Stop(member=None))
 
 
-def _take(process: TrainingProcess) -> list[Notice | Exited]:
-    """What has come in, or nothing after a short wait."""
-    taken: list[Notice | Exited] = []
-    try:
-        taken.append(process.inbox.get(timeout=_LOOK_EVERY_S))
-        while len(taken) < _MOST_PER_WRITE:
-            taken.append(process.inbox.get_nowait())
-    except queue.Empty:
-        pass
-    return taken
-
-
 def _keep_only(attempts: dict[str, int], kept: dict[str, int]) -> None:
     """Changes `attempts` in place: the lease thread looks at the same dictionary."""
     for job in attempts.keys() - kept.keys():
         del attempts[job]
-
-
-class Slot:
-    """Room for one cohort at a time, with a training process that stays warm between cohorts."""
-
-    def __init__(self, threads: int) -> None:
-        self._threads = threads
-        self._loaded = threading.Event()
-        self._process: TrainingProcess | None = None
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether a cohort would start without waiting for a process to load."""
-        return self._loaded.is_set() and self._process is not None and self._process.is_alive
-
-    def warm(self) -> TrainingProcess:
-        """The training process, started if there is none."""
-        if self._process is None or not self._process.is_alive:
-            self._loaded = threading.Event()
-            self._process = TrainingProcess(threads=self._threads, on_ready=self._loaded.set)
-        return self._process
-
-    def settle(self, *, grace_s: float) -> None:
-        """Makes sure that the process has left its cohort: by itself within the grace, or by
-        being killed. A new one is started in its place."""
-        process = self._process
-        if process is not None and not process.wait_until_idle(grace_s):
-            process.kill()
-            self.warm()
-
-    def close(self) -> None:
-        if self._process is not None:
-            self._process.close()
-
-
-def threads_per_slot(settings: Settings) -> int:
-    """Threads with which slots that are all busy do not fight for cores."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return settings.worker_threads or max(1, (cores or 1) // settings.worker_slots)

@@ -7,6 +7,7 @@ hand. It ends when its stdin does: a killed supervisor leaves no process behind.
 import argparse
 import os
 import queue
+import resource
 import sys
 import threading
 import traceback
@@ -25,16 +26,31 @@ from workers.training import Cohort, Control, Member, select_device, train
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m workers.trainer", description=__doc__)
     parser.add_argument("--threads", type=int, required=True, help="members trained side by side")
-    threads = parser.parse_args().threads
+    parser.add_argument("--memory-mb", type=int, default=0, help="may allocate so much; 0: any")
+    options = parser.parse_args()
+    threads = options.threads
+    _limit_memory(options.memory_mb)
     out = _private_stdout()
     torch.set_num_threads(1)  # `train` makes better use of threads
 
     def say(message: BaseModel) -> None:
-        out.write(message.model_dump_json() + "\n")
-        out.flush()
+        try:
+            out.write(message.model_dump_json() + "\n")
+            out.flush()
+        except BrokenPipeError:  # the supervisor is gone: nobody would read another event
+            os._exit(0)
 
     say(Ready())
     serve(sys.stdin, say, threads)
+
+
+def _limit_memory(megabytes: int) -> None:
+    """Lets allocations beyond the limit fail: an error that can be told, where the kernel's
+    memory killer would leave nothing but a lost process."""
+    if megabytes:
+        limit = megabytes * 2**20
+        # Data, not address space: CUDA reserves far more addresses than it uses.
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
 def _private_stdout() -> IO[str]:
@@ -49,6 +65,13 @@ def serve(commands: IO[str], say: Callable[[BaseModel], None], threads: int) -> 
     cohorts: queue.Queue[tuple[Train, Control]] = queue.Queue()
 
     def listen() -> None:
+        try:
+            obey()
+        finally:
+            # The supervisor is gone, wants us gone, or speaks what we do not understand.
+            os._exit(0)
+
+    def obey() -> None:
         control = Control()
         for line in commands:
             match COMMAND.validate_json(line):
@@ -59,8 +82,6 @@ def serve(commands: IO[str], say: Callable[[BaseModel], None], threads: int) -> 
                     control.stop_all()
                 case Stop(member=str(member)):
                     control.stop(member)
-        # The supervisor is gone or wants us gone; nobody would read another event.
-        os._exit(0)
 
     threading.Thread(target=listen, name="commands", daemon=True).start()
     while True:

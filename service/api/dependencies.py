@@ -2,7 +2,7 @@
 
 from typing import Annotated, cast
 
-from fastapi import Depends, Header, Path, Request
+from fastapi import Depends, Header, Path, Query, Request
 
 from service.db import Database
 from service.domain.errors import JobNotFound, SweepNotFound
@@ -51,4 +51,8 @@ IdempotencyKey = Annotated[
         pattern="^[ -~]*$",
         description="Any text of your own. The same key and body again: the same resource.",
     ),
+]
+Priority = Annotated[
+    int,
+    Query(ge=-100, le=100, description="Higher goes first among queued jobs; no spec's part"),
 ]

@@ -24,6 +24,7 @@ from service.domain.errors import (
     IdempotencyConflict,
     JobNotFound,
     MoveRefused,
+    QueueFull,
     SpecRejected,
     SweepNotFound,
 )
@@ -57,6 +58,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "spec_rejected": Kind(status=422, title="The spec cannot be run here"),
     "invalid_request": Kind(status=422, title="A parameter cannot be accepted"),
     "idempotency_conflict": Kind(status=422, title="The key was used with another body"),
+    "queue_full": Kind(status=429, title="Too many jobs wait already", retry_after_s=5),
     "internal_error": Kind(status=500, title="Something failed here"),
     "database_unavailable": Kind(status=503, title="The database does not answer", retry_after_s=2),
     "not_ready": Kind(status=503, title="The service cannot run jobs now", retry_after_s=2),
@@ -68,6 +70,7 @@ _CODE_OF: Mapping[type[DomainError], str] = {
     MoveRefused: "move_refused",
     IdempotencyConflict: "idempotency_conflict",
     SpecRejected: "spec_rejected",
+    QueueFull: "queue_full",
 }
 
 # What Starlette raises by itself: unknown paths and methods.

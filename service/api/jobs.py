@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from service.api import examples
 from service.api.body import PostedSpecDep
 from service.api.conditional import ETAG, NOT_MODIFIED, IfNoneMatch, WaitS, answer, wait_for_end
-from service.api.dependencies import DatabaseDep, IdempotencyKey, JobId, SettingsDep
+from service.api.dependencies import DatabaseDep, IdempotencyKey, JobId, Priority, SettingsDep
 from service.api.openapi import JOB_LINKS, LOCATION, SPEC_BODY, answer_with, problems
 from service.api.pagination import decode_cursor, encode_cursor
 from service.api.plans import DryRun, answer_plan, look_back, planned
@@ -80,6 +80,7 @@ class JobPage(BaseModel):
             "invalid_spec",
             "spec_rejected",
             "idempotency_conflict",
+            "queue_full",
         ),
     },
 )
@@ -91,6 +92,7 @@ def submit_job(
     response: Response,
     idempotency_key: IdempotencyKey = None,
     dry_run: DryRun = False,
+    priority: Priority = 0,
 ) -> Job | Response:
     """Queue a training run, or tell what it would cost."""
     if refused := check(posted.spec, settings.limits):
@@ -100,7 +102,14 @@ def submit_job(
         return answer_plan(plan_job(posted.spec, warn(posted.spec), pace))
     idempotency = (idempotency_key, posted.digest) if idempotency_key else None
     with database.writing() as session:
-        job = jobs.submit(session, posted.spec, warn(posted.spec), idempotency=idempotency)
+        job = jobs.submit(
+            session,
+            posted.spec,
+            warn(posted.spec),
+            priority=priority,
+            max_queued=settings.max_queued_jobs,
+            idempotency=idempotency,
+        )
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return job
 

@@ -91,6 +91,7 @@ _DETAILS = {
     "spec_rejected": "/epochs: 20,000 epochs; the limit here is 10,000",
     "invalid_request": "/query/limit: must be at most 200, not 500",
     "idempotency_conflict": "Idempotency-Key 'a1' was used before with another body.",
+    "queue_full": "10,000 jobs wait already, and the limit here is 10,000.",
     "internal_error": "This is a fault of the service, not of the request.",
     "database_unavailable": "The database does not answer, so nothing was changed.",
     "not_ready": "/worker: no worker was heard of",

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from service.api import examples
 from service.api.body import PostedSweepDep
 from service.api.conditional import ETAG, NOT_MODIFIED, IfNoneMatch, WaitS, answer, wait_for_end
-from service.api.dependencies import DatabaseDep, IdempotencyKey, SettingsDep, SweepId
+from service.api.dependencies import DatabaseDep, IdempotencyKey, Priority, SettingsDep, SweepId
 from service.api.errors import invalid
 from service.api.openapi import LOCATION, SWEEP_BODY, SWEEP_LINKS, answer_with, problems
 from service.api.pagination import decode_cursor, encode_cursor
@@ -75,6 +75,7 @@ class SweepTable(PivotTable):
             "invalid_spec",
             "spec_rejected",
             "idempotency_conflict",
+            "queue_full",
         ),
     },
 )
@@ -86,6 +87,7 @@ def submit_sweep(
     response: Response,
     idempotency_key: IdempotencyKey = None,
     dry_run: DryRun = False,
+    priority: Priority = 0,
 ) -> Sweep | Response:
     """Queue a job for each point of the axes: all of them, or none where one cannot run here. Or
     tell what they would cost."""
@@ -96,7 +98,14 @@ def submit_sweep(
         return answer_plan(plan_sweep(members, pace, cohort_size=settings.cohort_size, slots=slots))
     idempotency = (idempotency_key, posted.digest) if idempotency_key else None
     with database.writing() as session:
-        sweep = sweeps.submit(session, posted.sweep, members, idempotency=idempotency)
+        sweep = sweeps.submit(
+            session,
+            posted.sweep,
+            members,
+            priority=priority,
+            max_queued=settings.max_queued_jobs,
+            idempotency=idempotency,
+        )
     response.headers["Location"] = f"/v1/sweeps/{sweep.id}"
     return sweep
 

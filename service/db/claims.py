@@ -5,15 +5,17 @@ out. `lock_held` is the fence in front of each write: what it does not return is
 worker must stop working on it.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from service.db.jobs import announce, end_queued, forget_earlier_attempts, record_status
 from service.db.tables import JobRow, OutboxRow
+from service.db.turns import next_in_line, note_served, running_by_owner, take_turn
 from service.db.types import now, now_once, now_plus
 from service.domain.base import JsonObject
 from service.domain.spec import JobSpec
@@ -33,28 +35,30 @@ class Claim:
 
 
 def claim(
-    session: Session, job_id: str, *, worker_id: str, limit: int, lease_s: float
+    session: Session,
+    job_id: str,
+    *,
+    worker_id: str,
+    limit: int,
+    lease_s: float,
+    per_owner: int = 0,
 ) -> list[Claim]:
-    """Claims a queued job and up to `limit - 1` others of its cohort key, oldest first.
+    """Claims a queued job and up to `limit - 1` others of its cohort key and priority: the owners
+    by turns, each one's oldest first, and no owner beyond `per_owner` running jobs (0: no bound).
 
-    A job over which a training process was lost before is claimed alone, so that one that brings
-    its process down takes no other with it a second time.
+    Jobs over which a process died are claimed among themselves, as few at a time as `max_cohort`
+    says, so that in the end the one that brings it down is alone.
 
     Empty where the job is not queued (any more): losing the race means walking away. One
     transaction; on PostgreSQL rows that another claim holds are skipped, on SQLite the write
     lock admits one claim at a time.
     """
-    hinted = session.execute(
-        _waiting(JobRow.cohort_key, JobRow.losses).where(JobRow.id == job_id)
-    ).first()
-    if hinted is None:
+    head = session.execute(
+        _waiting(JobRow).where(JobRow.id == job_id).execution_options(populate_existing=True)
+    ).scalar()
+    if head is None:
         return []
-    mates = session.scalars(
-        _waiting(JobRow.id)
-        .where(JobRow.cohort_key == hinted.cohort_key, JobRow.losses == 0, JobRow.id != job_id)
-        .order_by(JobRow.id)
-        .limit(limit - 1 if hinted.losses == 0 else 0)
-    )
+    mates = _choose_mates(session, head, limit=limit, per_owner=per_owner)
     rows = session.execute(
         update(JobRow)
         .where(JobRow.id.in_([job_id, *mates]), JobRow.status == JobStatus.QUEUED)
@@ -65,7 +69,7 @@ def claim(
             lease_expires_at=now_plus(lease_s),
             last_epoch=None,
         )
-        .returning(JobRow.id, JobRow.attempt, JobRow.spec)
+        .returning(JobRow.id, JobRow.attempt, JobRow.spec, JobRow.owner)
     ).all()
     ids = [row.id for row in rows]
     session.execute(
@@ -75,11 +79,72 @@ def claim(
     )
     session.execute(delete(OutboxRow).where(OutboxRow.job_id.in_(ids)))
     record_status(session, ids)
+    note_served(session, (row.owner for row in rows))
     claims = [
         Claim(job_id=row.id, attempt=row.attempt, spec=JobSpec.model_validate(row.spec))
         for row in rows
     ]
     return sorted(claims, key=lambda one: one.job_id)
+
+
+def claim_next(
+    session: Session, *, worker_id: str, limit: int, lease_s: float, per_owner: int = 0
+) -> list[Claim]:
+    """Claims the job whose turn it is, with its cohort; empty where there is none."""
+    take_turn(session)
+    job_id = next_in_line(session, per_owner=per_owner)
+    if job_id is None:
+        return []
+    return claim(
+        session,
+        job_id,
+        worker_id=worker_id,
+        limit=limit,
+        lease_s=lease_s,
+        per_owner=per_owner,
+    )
+
+
+def _choose_mates(session: Session, head: JobRow, *, limit: int, per_owner: int) -> list[str]:
+    """Ids of the queued jobs that are to train with the head, locked."""
+    suspected = head.max_cohort is not None
+    most = min(limit, head.max_cohort or limit) - 1
+    if most <= 0:
+        return []
+    turn = func.row_number().over(partition_by=JobRow.owner, order_by=JobRow.id)
+    alike = (
+        select(JobRow.id, JobRow.owner, turn.label("turn"))
+        .where(
+            JobRow.status == JobStatus.QUEUED,
+            JobRow.cohort_key == head.cohort_key,
+            JobRow.precedence == head.precedence,
+            JobRow.max_cohort == head.max_cohort if suspected else JobRow.max_cohort.is_(None),
+            JobRow.id != head.id,
+        )
+        .subquery()
+    )
+    by_turns = session.execute(
+        select(alike.c.id, alike.c.owner)
+        .order_by(alike.c.turn + case((alike.c.owner == head.owner, 1), else_=0), alike.c.id)
+        .limit(most)
+    ).all()
+    if per_owner:
+        running = running_by_owner(session)
+        running[head.owner] = running.get(head.owner, 0) + 1
+        by_turns = _within_limits(by_turns, running, per_owner)
+    chosen = [row.id for row in by_turns]
+    return list(session.scalars(_waiting(JobRow.id).where(JobRow.id.in_(chosen))))
+
+
+def _within_limits(
+    by_turns: Sequence[Any], running: dict[str, int], per_owner: int
+) -> Sequence[Any]:
+    kept = []
+    for row in by_turns:
+        if running.get(row.owner, 0) < per_owner:
+            running[row.owner] = running.get(row.owner, 0) + 1
+            kept.append(row)
+    return kept
 
 
 def _waiting(*columns: Any) -> Any:
@@ -173,7 +238,7 @@ def give_up_on_silent_workers(
     """Takes jobs whose lease ran out from their workers: back to the queue, or failed where
     `max_attempts` workers were lost over them. Returns their ids."""
     expired = session.execute(
-        select(JobRow.id)
+        select(JobRow.id, JobRow.worker_id)
         .where(JobRow.status == JobStatus.RUNNING, JobRow.lease_expires_at <= now_once())
         .order_by(JobRow.lease_expires_at)
         .limit(limit)
@@ -181,15 +246,37 @@ def give_up_on_silent_workers(
     ).all()
     ids = [row.id for row in expired]
     detail = f"{max_attempts} workers were lost while they trained this job."
-    _count_loss(session, ids, Reason.WORKER_LOST, detail, max_attempts=max_attempts)
+    for job_ids in _by_worker(expired):
+        _split(session, job_ids)
+        _count_loss(session, job_ids, Reason.WORKER_LOST, detail, max_attempts=max_attempts)
     return ids
 
 
+def _by_worker(rows: Sequence[Any]) -> list[list[str]]:
+    together: dict[str | None, list[str]] = defaultdict(list)
+    for row in rows:
+        together[row.worker_id].append(row.id)
+    return list(together.values())
+
+
 def lose(session: Session, held: Held, *, reason: Reason, detail: str, max_attempts: int) -> None:
-    """Returns held jobs to the queue after their training process was lost, or fails those for
-    which it was the `max_attempts`th loss."""
+    """Returns held jobs to the queue after their training process was lost.
+
+    Of several nobody knows whose fault it was, so none is blamed: each half of them is tried
+    again by itself. A job that was alone is blamed, and fails at its `max_attempts`th loss.
+    """
     mine = sorted(lock_held(session, held))
-    _count_loss(session, mine, reason, detail, max_attempts=max_attempts)
+    if len(mine) > 1:
+        _split(session, mine)
+        _requeue(session, mine, reason)
+    else:
+        _count_loss(session, mine, reason, detail, max_attempts=max_attempts)
+
+
+def _split(session: Session, job_ids: list[str]) -> None:
+    """Lets at most half of so many train together from now on."""
+    half = max(1, len(job_ids) // 2)
+    session.execute(update(JobRow).where(JobRow.id.in_(job_ids)).values(max_cohort=half))
 
 
 def _count_loss(
@@ -200,7 +287,11 @@ def _count_loss(
     counted = session.execute(
         update(JobRow)
         .where(JobRow.id.in_(job_ids))
-        .values(losses=JobRow.losses + 1)
+        # The last try is made alone: nobody fails for another's fault.
+        .values(
+            losses=JobRow.losses + 1,
+            max_cohort=case((JobRow.losses + 2 >= max_attempts, 1), else_=JobRow.max_cohort),
+        )
         .returning(JobRow.id, JobRow.losses, JobRow.cancel_requested_at)
     ).all()
     # What its user gave up is cancelled, not failed: _requeue sees to that.

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 _WRITES = "subgrad_writes"
 _SQLITE_TIMEOUT_S = 30.0
+_IDLE_TIMEOUT_S = 15
 
 UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
 """What a transaction raises while the database does not answer."""
@@ -63,13 +64,19 @@ def _create_engine(url: str) -> Engine:
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(
+        engine = create_engine(
             parsed,
             pool_pre_ping=True,
             pool_size=10,
             max_overflow=30,
-            connect_args={"connect_timeout": 5},
+            connect_args={
+                "connect_timeout": 5,
+                # A process that is stopped in the middle of a transaction would hold its locks.
+                "options": f"-c idle_in_transaction_session_timeout={_IDLE_TIMEOUT_S}s",
+            },
         )
+        event.listen(engine, "handle_error", _tell_lost_connection)
+        return engine
     if parsed.get_backend_name() != "sqlite":
         raise ValueError(f"SUBGRAD_DATABASE_URL: use postgresql or sqlite, not {parsed.drivername}")
     if not parsed.database or parsed.database == ":memory:":
@@ -80,6 +87,18 @@ def _create_engine(url: str) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _tell_lost_connection(context: ExceptionContext) -> BaseException | None:
+    # The driver has many errors for a server that hung up. Callers know one: see UNAVAILABLE.
+    if not context.is_disconnect or isinstance(context.sqlalchemy_exception, OperationalError):
+        return None
+    return OperationalError(
+        context.statement,
+        context.parameters,
+        context.original_exception,
+        connection_invalidated=True,
+    )
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

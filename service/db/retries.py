@@ -43,6 +43,7 @@ def requeue_ended(session: Session, job_ids: Sequence[str]) -> None:
             diverged_at_step=None,
             environment=None,
             losses=0,
+            max_cohort=None,
             last_epoch=None,
             started_at=None,
             finished_at=None,

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from service.db.jobs import NewJob, claim_key, end_queued, enqueue
 from service.db.retries import requeue_ended
 from service.db.tables import EpochRow, JobRow, SweepRow
+from service.db.turns import check_room
 from service.db.types import now
 from service.domain.errors import MoveRefused, SweepNotFound
 from service.domain.ids import new_id
@@ -28,9 +29,12 @@ def submit(
     sweep: SweepSpec,
     members: Sequence[tuple[JobSpec, list[SpecWarning]]],
     *,
+    priority: int = 0,
+    max_queued: int | None = None,
     idempotency: tuple[str, str] | None = None,
 ) -> Sweep:
-    """Stores a sweep and all its jobs, queued and announced, in the caller's transaction.
+    """Stores a sweep and all its jobs, queued and announced, in the caller's transaction. Raises
+    QueueFull where they do not all fit behind those that wait already.
 
     `members` are in the order of the sweep's points. `idempotency` as for jobs.
     """
@@ -39,6 +43,8 @@ def submit(
         earlier = claim_key(session, *idempotency, sweep_id)
         if earlier is not None:
             return find(session, earlier)
+    if max_queued is not None:
+        check_room(session, max_queued=max_queued, adding=len(members))
     document = sweep.model_dump(mode="json")
     session.execute(
         insert(SweepRow).values(
@@ -55,7 +61,7 @@ def submit(
         NewJob(id=new_id("job"), spec=spec, warnings=warnings, sweep_index=index)
         for index, (spec, warnings) in enumerate(members)
     ]
-    enqueue(session, new, sweep_id=sweep_id)
+    enqueue(session, new, sweep_id=sweep_id, priority=priority)
     return find(session, sweep_id)
 
 

@@ -9,6 +9,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from service.db.types import Json, Measured, UtcTimestamp
 
 _ID = String(40)
+DEFAULT_OWNER = "default"
+"""Whose jobs are until there are API keys."""
 _WORD = String(32)
 
 
@@ -54,7 +56,8 @@ class JobRow(Base):
     environment: Mapped[dict[str, Any] | None]
 
     # The attempt is the fencing token: it grows with every claim, and each write of a worker
-    # names it. `losses` counts the attempts that ended with a lost worker.
+    # names it. `losses` counts the attempts that ended with a loss that may be this job's fault:
+    # of the worker, or of a training process that trained nothing else.
     attempt: Mapped[int] = mapped_column(default=0)
     losses: Mapped[int] = mapped_column(default=0)
     worker_id: Mapped[str | None] = mapped_column(_ID)
@@ -69,6 +72,12 @@ class JobRow(Base):
 
     # Which point of the sweep's axes the job is, from 0; None outside of sweeps.
     sweep_index: Mapped[int | None]
+    # The order of the queue. `precedence` is the negative of the priority: so an ordinary index,
+    # read forwards, has the most urgent first.
+    owner: Mapped[str] = mapped_column(_ID, default=DEFAULT_OWNER, server_default=DEFAULT_OWNER)
+    precedence: Mapped[int] = mapped_column(default=0, server_default="0")
+    # How many may train together with this one after a process died over them; None: any number.
+    max_cohort: Mapped[int | None]
 
     # One index per filter of the list, in the order of the list. None holds what changes while a
     # job runs (lease, last epoch), so that PostgreSQL renews a lease without touching any index;
@@ -76,6 +85,7 @@ class JobRow(Base):
     __table_args__ = (
         Index("ix_jobs_status", "status", "id"),
         Index("ix_jobs_cohort", "cohort_key", "status", "id"),
+        Index("ix_jobs_queue", "status", "owner", "precedence", "id"),
         Index("ix_jobs_outcome", "outcome", "id"),
         Index("ix_jobs_activation", "activation", "id"),
         Index("ix_jobs_name", "name", "id"),
@@ -132,6 +142,15 @@ class OutboxRow(Base):
     )
     announced: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class OwnerRow(Base):
+    """Whom jobs are accounted to, and when one of them was claimed last: fairness needs to know."""
+
+    __tablename__ = "owners"
+
+    id: Mapped[str] = mapped_column(_ID, primary_key=True)
+    served_at: Mapped[datetime]
 
 
 class IdempotencyRow(Base):

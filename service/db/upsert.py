@@ -1,4 +1,5 @@
-"""INSERT … ON CONFLICT, which both databases spell alike and SQLAlchemy keeps per dialect."""
+"""INSERT … ON CONFLICT, which both databases spell alike and SQLAlchemy keeps per dialect; and
+COPY, which PostgreSQL alone has."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -10,6 +11,9 @@ from sqlalchemy.orm import Session
 from service.db.tables import Base
 
 Rows = Sequence[dict[str, Any]]
+
+# Fewer rows are inserted sooner than a COPY is set up.
+_WORTH_COPYING = 20
 
 
 def insert_ignoring(session: Session, model: type[Base], row: dict[str, Any]) -> bool:
@@ -27,17 +31,45 @@ def insert_all_ignoring(session: Session, model: type[Base], rows: Rows) -> None
 
 
 def insert_or_replace(session: Session, model: type[Base], rows: Rows) -> None:
-    """Inserts the rows; a row whose key is taken replaces the old one."""
+    """Inserts the rows; a row whose key is taken replaces the old one. All rows name the same
+    columns. Many rows go into PostgreSQL by COPY, unless one of their keys is taken."""
     if not rows:
         return
     table = cast(Table, model.__table__)
+    if (
+        len(rows) >= _WORTH_COPYING
+        and _dialect(session) == "postgresql"
+        and _copy(session, table, rows)
+    ):
+        return
     keys = [column.name for column in table.primary_key]
     statement = _insert(session, model)
     new = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys}
     session.execute(statement.on_conflict_do_update(index_elements=keys, set_=new), list(rows))
 
 
+def _copy(session: Session, table: Table, rows: Rows) -> bool:
+    """Copies all rows, or none and returns False where a key is taken: a write that is repeated,
+    or an attempt that is not the first."""
+    names = list(rows[0])
+    columns = ", ".join(table.columns[name].name for name in names)
+    taken = session.get_bind().dialect.loaded_dbapi.IntegrityError
+    try:
+        with session.begin_nested():
+            driver: Any = session.connection().connection.driver_connection
+            into = f"COPY {table.name} ({columns}) FROM STDIN"
+            with driver.cursor() as cursor, cursor.copy(into) as copy:
+                for row in rows:
+                    copy.write_row([row[name] for name in names])
+    except taken:
+        return False
+    return True
+
+
+def _dialect(session: Session) -> str:
+    return session.get_bind().dialect.name
+
+
 def _insert(session: Session, model: type[Base]) -> Any:
-    dialect = session.get_bind().dialect.name
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    insert = postgresql.insert if _dialect(session) == "postgresql" else sqlite.insert
     return insert(cast(Table, model.__table__))

@@ -51,5 +51,15 @@ class IdempotencyConflict(DomainError):
         )
 
 
+class QueueFull(DomainError):
+    """More jobs wait than this service takes."""
+
+    def __init__(self, waiting: int, limit: int) -> None:
+        super().__init__(
+            f"{waiting:,} jobs wait already, and the limit here is {limit:,}. Nothing was stored: "
+            "post again later, with the same Idempotency-Key if you sent one."
+        )
+
+
 class InvalidData(DomainError):
     """The data set cannot be trained on as the spec asks."""

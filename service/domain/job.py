@@ -42,6 +42,7 @@ class Job(DomainModel):
     reason: Annotated[Reason | None, Field(description="Why it failed or was cancelled")]
     detail: Annotated[str | None, Field(description="The same for people")]
     attempt: Annotated[int, Field(description="Tries so far; 0 before the first")]
+    priority: Annotated[int, Field(description="Higher goes first among queued jobs")] = 0
     progress: Annotated[float, Field(ge=0, le=1)]
     warnings: list[SpecWarning]
     created_at: UtcTime

@@ -14,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Table, insert, inspect, select
+from sqlalchemy import Table, column, insert, inspect, select, table
 
 from service.db import Database
 from service.db.migrate import config, upgrade
@@ -104,9 +104,11 @@ def test_downgrading_leaves_nothing_and_upgrading_brings_it_back(empty: Database
 def test_epochs_measured_before_the_optimum_was_known_are_kept(empty: Database) -> None:
     """0002 adds two columns, up and down, without touching the others."""
     jobs, epochs = (cast(Table, row.__table__) for row in (JobRow, EpochRow))
+    # The table as it was then: later migrations gave it more columns.
+    old_jobs = table("jobs", *(column(name, jobs.c[name].type) for name in job_values()))
     run_command(empty, command.upgrade, "0001")
     with empty.write_connection() as connection:
-        connection.execute(insert(jobs).values(job_values()))
+        connection.execute(insert(old_jobs).values(job_values()))
         measured = {"job_id": "job_1", "epoch": 0, "attempt": 1, "train_loss": math.nan}
         connection.execute(insert(epochs).values(measured))
     for revision in ("head", "0001", "head"):

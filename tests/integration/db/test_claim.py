@@ -73,7 +73,7 @@ def test_a_second_attempt_keeps_the_time_of_the_first_start(database: Database) 
     assert find(database, job_id).started_at == started
 
 
-def test_a_job_that_lost_a_worker_is_claimed_alone(database: Database) -> None:
+def test_a_job_that_lost_a_worker_is_claimed_apart_from_others(database: Database) -> None:
     suspect, _ = running(database)
     lapse(database, suspect)
     reap(database)

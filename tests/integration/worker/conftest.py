@@ -1,10 +1,21 @@
 """A running service for each test."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from service.db import Database
+from service.db.migrate import upgrade
 from service.settings import Settings
+from tests.servers import (
+    Postgres,
+    Redis,
+    system_postgres,
+    system_redis,
+    wheel_postgres,
+    wheel_redis,
+)
 from tests.stack import Stack
 
 
@@ -12,5 +23,38 @@ from tests.stack import Stack
 def stack(settings: Settings) -> Iterator[Stack]:
     """The processes, none started yet; all of them end with the test."""
     stack = Stack(settings)
+    yield stack
+    stack.close()
+
+
+@pytest.fixture
+def redis() -> Iterator[Redis]:
+    """A Redis of this test's own, to stop and start."""
+    program = system_redis() or wheel_redis()
+    if program is None:
+        pytest.skip("no Redis to stop and start")
+    with Redis.running(program) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL of this test's own, migrated, to stop and start."""
+    programs = system_postgres() or wheel_postgres()
+    if programs is None:
+        pytest.skip("no PostgreSQL to stop and start")
+    with Postgres.running(programs) as server:
+        database = Database(server.url)
+        upgrade(database)
+        database.dispose()
+        yield server
+
+
+@pytest.fixture
+def fragile(tmp_path: Path, sqlite_url: str, redis: Redis) -> Iterator[Stack]:
+    """A service on that Redis."""
+    stack = Stack(
+        Settings(home=tmp_path, database_url=sqlite_url, broker_url=redis.url, republish_s=0.5)
+    )
     yield stack
     stack.close()

@@ -1,0 +1,49 @@
+"""Faults in a real process of the service: Python runs this file when the process starts, where
+the folder is on its path. SUBGRAD_FAULT names the fault."""
+
+import importlib
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+MODULE = next((name for name in sys.orig_argv if name.startswith(("service.", "workers"))), "")
+
+
+def clock_is_wrong() -> None:
+    """The process believes that it is ten minutes later."""
+    right, right_ns = time.time, time.time_ns
+    time.time = lambda: right() + 600.0
+    time.time_ns = lambda: right_ns() + 600_000_000_000
+
+
+def training_crashes() -> None:
+    """A training process dies natively over a job of seed 666."""
+    if MODULE != "workers.trainer":
+        return
+    engine: Any = importlib.import_module("workers.training.engine")
+    prepare = engine.initial_state
+
+    def crash(members: Any, *rest: Any) -> Any:
+        if any(member.spec.seed == 666 for member in members):
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return prepare(members, *rest)
+
+    engine.initial_state = crash
+
+
+def messages_come_twice_or_not_at_all() -> None:
+    """Each message is sent twice, and of three the third not at all."""
+    senders: Any = importlib.import_module("service.queue").TrainQueue
+    announce, count = senders.announce, iter(range(10**9))
+
+    def unreliable(self: Any, job_id: str) -> None:
+        if next(count) % 3 < 2:
+            announce(self, job_id)
+            announce(self, job_id)
+
+    senders.announce = unreliable
+
+
+globals()[os.environ["SUBGRAD_FAULT"]]()
