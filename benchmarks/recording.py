@@ -164,7 +164,7 @@ def _replace(database: Database, rows: list[dict[str, Any]]) -> None:
 def _report_training(database: Database, rounds: int) -> None:
     """Epoch 0 to the last end, recorded and dropped, by turns."""
     ready = threading.Event()
-    process = TrainingProcess(threads=2, on_ready=ready.set)
+    process = TrainingProcess(options=["--threads=2"], on_ready=ready.set)
     ready.wait()
     recorder = Recorder(database, max_attempts=3, stop=threading.Event())
     _train(process, _hold(database), None)  # loads the data set

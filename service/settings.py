@@ -51,6 +51,12 @@ class Settings(BaseSettings):
     trainer_growth_mb: int = Field(
         1024, ge=1, description="Growth of an idle training process after which a new one starts"
     )
+    checkpoint_s: float = Field(
+        30.0, gt=0, description="Least seconds between two checkpoints of a cohort"
+    )
+    largest_weights_mb: int = Field(
+        64, ge=0, le=512, description="Largest checkpoint or final weights that are kept"
+    )
     cancel_grace_s: float = Field(
         5.0, ge=0, description="Seconds a training process has to obey before it is killed"
     )

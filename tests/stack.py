@@ -24,7 +24,7 @@ def free_port() -> int:
 
 
 def digits_spec(**changes: Any) -> Spec:
-    """A small job on digits; about a millisecond a step."""
+    """A small job on digits, trained within some milliseconds."""
     spec: Spec = {
         "dataset": {"name": "digits"},
         "network": {"kind": "mlp", "hidden": [16, 16]},
@@ -34,6 +34,12 @@ def digits_spec(**changes: Any) -> Spec:
         "epochs": 3,
     }
     return spec | changes
+
+
+def slow_spec(**changes: Any) -> Spec:
+    """A job that can be met in mid-run: some 30 ms an epoch."""
+    slow: Spec = {"network": {"kind": "mlp", "hidden": [512, 512]}, "batch_size": 16, "epochs": 60}
+    return digits_spec(**(slow | changes))
 
 
 def wait_for(look: Callable[[], T | None], *, what: str, timeout_s: float = 60.0) -> T:
@@ -91,6 +97,8 @@ class Stack:
         wait_for(lambda: self._answers("/healthz"), what="/healthz answers 200")
 
     def _answers(self, path: str) -> bool:
+        ended = [process.args for process in self._processes if process.poll() is not None]
+        assert not ended, f"ended instead of answering: {ended}"
         try:
             return self.http.get(path).status_code == 200
         except httpx.TransportError:
@@ -118,6 +126,15 @@ class Stack:
         columns: dict[str, list[Any]] = answer["columns"]
         del columns["seconds"]
         return columns
+
+    def seconds(self, job_id: str) -> list[float]:
+        """How long each epoch took: different whenever it was trained again."""
+        answer = self.http.get(f"/v1/jobs/{job_id}/epochs").raise_for_status().json()
+        seconds: list[float] = answer["columns"]["seconds"]
+        return seconds
+
+    def weights(self, job_id: str) -> bytes:
+        return self.http.get(f"/v1/jobs/{job_id}/weights").raise_for_status().content
 
     def layers(self, job_id: str) -> dict[str, list[Any]]:
         answer = self.http.get(f"/v1/jobs/{job_id}/layers").raise_for_status().json()

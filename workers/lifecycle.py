@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import IO, cast
 
@@ -51,14 +51,14 @@ class TrainingProcess:
     """One `python -m workers.trainer`, started anew rather than forked: a fork of a process that
     has used torch or CUDA hangs."""
 
-    def __init__(self, *, threads: int, on_ready: Callable[[], None], memory_mb: int = 0) -> None:
+    def __init__(self, *, options: Sequence[str], on_ready: Callable[[], None]) -> None:
+        """`options`: of `python -m workers.trainer`."""
         self.inbox: Inbox = queue.Queue(_BACKLOG)
         self._on_ready = on_ready
         self._idle = threading.Event()
         self._idle.set()
         self._memory_killer = MemoryKiller()
         self._ready_bytes = 0
-        options = ["--threads", str(threads), "--memory-mb", str(memory_mb)]
         process = subprocess.Popen(
             [sys.executable, "-m", "workers.trainer", *options],
             stdin=subprocess.PIPE,

@@ -5,7 +5,7 @@ Down the process's stdin go `Command`s; up its stdout come training events and `
 
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from service.domain.base import DomainModel
 from service.domain.events import (
@@ -18,16 +18,30 @@ from service.domain.events import (
 from service.domain.spec import JobSpec
 
 
-class Assignment(DomainModel):
+class Payload(DomainModel):
+    """A message that carries bytes: base64 in JSON."""
+
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
+
+class Assignment(Payload):
     """One member of the cohort to train."""
 
     id: str
     spec: JobSpec
+    checkpoint: bytes | None = None
+    """What an earlier attempt saved of it."""
 
 
-class Train(DomainModel):
+class Train(Payload):
     kind: Literal["train"] = "train"
     members: list[Assignment]
+
+
+class Drain(DomainModel):
+    """Finish the epoch at hand, tell checkpoints of all members, and stop."""
+
+    kind: Literal["drain"] = "drain"
 
 
 class Stop(DomainModel):
@@ -37,7 +51,7 @@ class Stop(DomainModel):
     member: str | None
 
 
-Command = Annotated[Train | Stop, Field(discriminator="kind")]
+Command = Annotated[Train | Drain | Stop, Field(discriminator="kind")]
 COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
 
 
@@ -53,8 +67,33 @@ class Idle(DomainModel):
     kind: Literal["idle"] = "idle"
 
 
+class Saved(Payload):
+    """A member's checkpoint after an epoch that was told before."""
+
+    kind: Literal["saved"] = "saved"
+    member: str
+    epoch: int
+    payload: bytes
+
+
+class Weights(Payload):
+    """The weights that a member ends with, as safetensors; its end is told next."""
+
+    kind: Literal["weights"] = "weights"
+    member: str
+    payload: bytes
+
+
 Notice = Annotated[
-    StartedEvent | EpochEvent | EndEvent | FailedEvent | StoppedEvent | Ready | Idle,
+    StartedEvent
+    | EpochEvent
+    | EndEvent
+    | FailedEvent
+    | StoppedEvent
+    | Saved
+    | Weights
+    | Ready
+    | Idle,
     Field(discriminator="kind"),
 ]
 NOTICE: TypeAdapter[Notice] = TypeAdapter(Notice)

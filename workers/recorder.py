@@ -8,11 +8,11 @@ from typing import TypeVar
 
 import structlog
 
-from service.db import UNAVAILABLE, Database, Session, claims, metrics
+from service.db import UNAVAILABLE, Database, Session, checkpoints, claims, metrics
 from service.domain.events import EndEvent, EpochEvent, FailedEvent, StartedEvent
 from service.domain.states import JobStatus, Outcome, Reason
 from workers.lifecycle import Exited
-from workers.protocol import Notice
+from workers.protocol import Notice, Saved, Weights
 
 _log = structlog.get_logger(__name__)
 
@@ -87,14 +87,20 @@ class Recorder:
     def _write(
         self, session: Session, attempts: dict[str, int], notices: Sequence[Notice | Exited]
     ) -> dict[str, int]:
+        for notice in notices:
+            if isinstance(notice, StartedEvent):  # first, for adopting removes later epochs
+                claims.record_environment(session, attempts, notice.environment)
+                checkpoints.adopt(session, attempts, notice.resumed)
         epochs = [notice for notice in notices if isinstance(notice, EpochEvent)]
         mine = metrics.record_epochs(session, attempts, epochs)
         attempts = {job: attempt for job, attempt in attempts.items() if job in mine}
+        saved = [(one.member, one.epoch, one.payload) for one in notices if isinstance(one, Saved)]
+        checkpoints.keep(session, attempts, saved)
+        weights = {one.member: one.payload for one in notices if isinstance(one, Weights)}
+        checkpoints.keep_weights(session, attempts, weights)
         self._finish_ended(session, attempts, notices)
         for notice in notices:
             match notice:
-                case StartedEvent(environment=environment):
-                    claims.record_environment(session, attempts, environment)
                 case FailedEvent() as failure:
                     self._fail(session, attempts, failure)
                 case Exited() as exited if attempts:

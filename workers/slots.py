@@ -15,8 +15,13 @@ class Slot:
     """One of a worker's training processes. Used by one thread at a time."""
 
     def __init__(self, settings: Settings) -> None:
-        self._threads = threads_per_slot(settings)
-        self._memory_mb = settings.trainer_memory_mb
+        options = {
+            "threads": threads_per_slot(settings),
+            "memory-mb": settings.trainer_memory_mb,
+            "checkpoint-s": settings.checkpoint_s,
+            "largest-mb": settings.largest_weights_mb,
+        }
+        self._options = [f"--{name}={value}" for name, value in options.items()]
         self._may_grow_bytes = settings.trainer_growth_mb * 2**20
         self._loaded = threading.Event()
         self._process: TrainingProcess | None = None
@@ -30,9 +35,7 @@ class Slot:
         """The training process, started if there is none."""
         if self._process is None or not self._process.is_alive:
             self._loaded = threading.Event()
-            self._process = TrainingProcess(
-                threads=self._threads, memory_mb=self._memory_mb, on_ready=self._loaded.set
-            )
+            self._process = TrainingProcess(options=self._options, on_ready=self._loaded.set)
         return self._process
 
     def settle(self, *, grace_s: float) -> None:

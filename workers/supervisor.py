@@ -9,10 +9,11 @@ import queue
 import socket
 import threading
 import time
+from collections.abc import Sequence
 
 import structlog
 
-from service.db import Database, claims, outbox, turns, workers
+from service.db import Database, checkpoints, claims, outbox, turns, workers
 from service.db.claims import Claim
 from service.db.workers import Worker
 from service.domain.events import EndEvent, StoppedEvent
@@ -20,8 +21,8 @@ from service.domain.ids import new_id
 from service.domain.states import Reason
 from service.settings import Settings
 from workers.leases import Holding, Leases
-from workers.lifecycle import TrainingProcess
-from workers.protocol import Assignment, Stop, Train
+from workers.lifecycle import Exited, TrainingProcess
+from workers.protocol import Assignment, Drain, Notice, Stop, Train
 from workers.recorder import Recorder
 from workers.slots import Slot
 
@@ -30,6 +31,7 @@ _log = structlog.get_logger(__name__)
 _LOOK_EVERY_S = 0.05
 _MOST_PER_WRITE = 500
 # A worker that stops has ten seconds for everything.
+_DRAIN_GRACE_S = 3.0
 _STOP_GRACE_S = 3.0
 
 
@@ -116,9 +118,7 @@ class Supervisor:
         process = slot.warm()
         try:
             with self._leases.keeping(holding):
-                process.send(
-                    Train(members=[Assignment(id=one.job_id, spec=one.spec) for one in claimed])
-                )
+                process.send(Train(members=self._assignments(claimed)))
                 self._oversee(process, holding)
         except Exception:
             _log.exception("giving up", jobs=sorted(holding.attempts))
@@ -127,6 +127,14 @@ class Supervisor:
             self._recorder.lose(holding.attempts, Reason.INTERNAL, detail)
         finally:
             self._settle(slot)
+
+    def _assignments(self, claimed: list[Claim]) -> list[Assignment]:
+        with self._database.reading() as session:
+            saved = checkpoints.read(session, [one.job_id for one in claimed])
+        return [
+            Assignment(id=one.job_id, spec=one.spec, checkpoint=saved.get(one.job_id))
+            for one in claimed
+        ]
 
     def _settle(self, slot: Slot) -> None:
         grace_s = self._settings.cancel_grace_s
@@ -140,6 +148,7 @@ class Supervisor:
         """Records what the process tells until no job of the cohort is held any more."""
         attempts = holding.attempts
         deadlines: dict[str, float] = {}  # by which a member has to be dropped
+        drained_by: float | None = None  # by which all should have told their checkpoints
         while attempts:
             notices = process.take(_MOST_PER_WRITE, wait_s=_LOOK_EVERY_S)
             if notices:
@@ -147,25 +156,41 @@ class Supervisor:
                 for notice in notices:
                     if isinstance(notice, StoppedEvent | EndEvent) and notice.member:
                         deadlines.pop(notice.member, None)
-            unwanted = holding.unwanted & attempts.keys()
-            if unwanted:
-                _keep_only(attempts, self._recorder.cancel(attempts, unwanted))
-            lost = holding.lost & attempts.keys()
-            if lost:
-                _log.warning("lost to the reaper", jobs=sorted(lost))
-                _keep_only(attempts, {job: attempts[job] for job in attempts.keys() - lost})
-            for member in unwanted | lost:
+            for member in self._let_go(holding):
                 process.send(Stop(member=member))
                 deadlines[member] = time.monotonic() + self._settings.cancel_grace_s
-            if attempts and any(at < time.monotonic() for at in deadlines.values()):
+            if any(at < time.monotonic() for at in deadlines.values()):
                 _log.warning("killing a training process that does not obey", pid=process.pid)
                 process.kill()
-                self._recorder.hand_back(attempts)
-                attempts.clear()
-            if self._stopping.is_set() and attempts:
-                self._recorder.hand_back(attempts)
-                attempts.clear()
+                self._hand_back(attempts)
+            elif self._stopping.is_set() and drained_by is None:
+                process.send(Drain())
+                drained_by = time.monotonic() + _DRAIN_GRACE_S
+            elif drained_by is not None and (is_drained(notices) or drained_by < time.monotonic()):
+                self._hand_back(attempts)
         process.send(Stop(member=None))
+
+    def _let_go(self, holding: Holding) -> set[str]:
+        """Ends what its users cancelled, and forgets what was lost; the training must drop both."""
+        attempts = holding.attempts
+        unwanted = holding.unwanted & attempts.keys()
+        if unwanted:
+            _keep_only(attempts, self._recorder.cancel(attempts, unwanted))
+        lost = holding.lost & attempts.keys()
+        if lost:
+            _log.warning("lost to the reaper", jobs=sorted(lost))
+            _keep_only(attempts, {job: attempts[job] for job in attempts.keys() - lost})
+        return unwanted | lost
+
+    def _hand_back(self, attempts: dict[str, int]) -> None:
+        if attempts:
+            self._recorder.hand_back(attempts)
+            attempts.clear()
+
+
+def is_drained(notices: Sequence[Notice | Exited]) -> bool:
+    """Whether the training has told its checkpoints and stopped."""
+    return any(isinstance(one, StoppedEvent) and one.member is None for one in notices)
 
 
 def _keep_only(attempts: dict[str, int], kept: dict[str, int]) -> None:

@@ -5,6 +5,7 @@ hand. It ends when its stdin does: a killed supervisor leaves no process behind.
 """
 
 import argparse
+import math
 import os
 import queue
 import resource
@@ -19,16 +20,17 @@ from pydantic import BaseModel
 
 from service.domain.events import FailedEvent
 from service.domain.states import Reason
-from workers.protocol import COMMAND, Idle, Ready, Stop, Train
-from workers.training import Cohort, Control, Member, select_device, train
+from workers.protocol import COMMAND, Drain, Idle, Ready, Saved, Stop, Train, Weights
+from workers.training import Cohort, Control, Keeping, Member, select_device, train
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m workers.trainer", description=__doc__)
     parser.add_argument("--threads", type=int, required=True, help="members trained side by side")
     parser.add_argument("--memory-mb", type=int, default=0, help="may allocate so much; 0: any")
+    parser.add_argument("--checkpoint-s", type=float, default=math.inf, help="between checkpoints")
+    parser.add_argument("--largest-mb", type=int, default=64, help="of a checkpoint or of weights")
     options = parser.parse_args()
-    threads = options.threads
     _limit_memory(options.memory_mb)
     out = _private_stdout()
     torch.set_num_threads(1)  # `train` makes better use of threads
@@ -40,8 +42,32 @@ def main() -> None:
         except BrokenPipeError:  # the supervisor is gone: nobody would read another event
             os._exit(0)
 
+    def train_cohort(command: Train, control: Control) -> None:
+        keeping = Keeping(
+            store=Teller(say, largest=options.largest_mb << 20),
+            every_s=options.checkpoint_s,
+            checkpoints={one.id: one.checkpoint for one in command.members if one.checkpoint},
+        )
+        _train(command, control, say, options.threads, keeping)
+
     say(Ready())
-    serve(sys.stdin, say, threads)
+    serve(sys.stdin, train_cohort, lambda: say(Idle()))
+
+
+class Teller:
+    """Keeps nothing: tells the supervisor. What is too large for a line is left out: without a
+    checkpoint an interrupted job starts again, with the same numbers."""
+
+    def __init__(self, say: Callable[[BaseModel], None], *, largest: int) -> None:
+        self._say, self._largest = say, largest
+
+    def checkpoint(self, member: str, epoch: int, payload: bytes) -> None:
+        if len(payload) <= self._largest:
+            self._say(Saved(member=member, epoch=epoch, payload=payload))
+
+    def weights(self, member: str, payload: bytes) -> None:
+        if len(payload) <= self._largest:
+            self._say(Weights(member=member, payload=payload))
 
 
 def _limit_memory(megabytes: int) -> None:
@@ -60,7 +86,11 @@ def _private_stdout() -> IO[str]:
     return out
 
 
-def serve(commands: IO[str], say: Callable[[BaseModel], None], threads: int) -> None:
+def serve(
+    commands: IO[str],
+    train_cohort: Callable[[Train, Control], None],
+    say_idle: Callable[[], None],
+) -> None:
     """Trains one cohort after another until the commands end."""
     cohorts: queue.Queue[tuple[Train, Control]] = queue.Queue()
 
@@ -78,6 +108,8 @@ def serve(commands: IO[str], say: Callable[[BaseModel], None], threads: int) -> 
                 case Train() as command:
                     control = Control()
                     cohorts.put((command, control))
+                case Drain():
+                    control.drain()
                 case Stop(member=None):
                     control.stop_all()
                 case Stop(member=str(member)):
@@ -86,18 +118,24 @@ def serve(commands: IO[str], say: Callable[[BaseModel], None], threads: int) -> 
     threading.Thread(target=listen, name="commands", daemon=True).start()
     while True:
         command, control = cohorts.get()
-        _train(command, control, say, threads)
-        say(Idle())
+        train_cohort(command, control)
+        say_idle()
 
 
 def _train(
-    command: Train, control: Control, say: Callable[[BaseModel], None], threads: int
+    command: Train,
+    control: Control,
+    say: Callable[[BaseModel], None],
+    threads: int,
+    keeping: Keeping,
 ) -> None:
     members = tuple(Member(id=one.id, spec=one.spec) for one in command.members)
     try:
         device = select_device(members[0].spec.device)
         cohort = Cohort(members=members)
-        for event in train(cohort, device=device, control=control, threads=threads):
+        for event in train(
+            cohort, device=device, control=control, threads=threads, keeping=keeping
+        ):
             say(event)
     except Exception as error:  # whatever it was, it becomes the job's reason
         traceback.print_exc()

@@ -17,6 +17,7 @@ from service.api import (
     sweep_events,
     sweeps,
     units,
+    weights,
 )
 from service.api.envelope import Envelope
 from service.api.head import Head
@@ -75,6 +76,7 @@ def create_app(
         jobs,
         series,
         units,
+        weights,
         events,
         sweeps,
         sweep_events,

@@ -19,6 +19,7 @@ router = APIRouter(prefix="/v1/compare", tags=["series"])
 
 MOST_JOBS = 10
 
+_OF_LAYERS = ("layer", "first_effective_step")
 _QUANTITIES = tuple(name for name in EPOCH_COLUMNS if name != "epoch")
 
 
@@ -52,7 +53,8 @@ def compare_jobs(
     with database.reading() as session:
         found = [jobs.find(session, job_id) for job_id in ids]
         series = [metrics.read_epochs(session, job_id) for job_id in ids]
-    return compare(found, series, _QUANTITIES, shown)
+        layers = [metrics.read_layers(session, job_id, _OF_LAYERS) for job_id in ids]
+    return compare(found, series, layers, names=_QUANTITIES, shown=shown)
 
 
 def _ids(text: str) -> list[str]:

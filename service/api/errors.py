@@ -27,6 +27,7 @@ from service.domain.errors import (
     QueueFull,
     SpecRejected,
     SweepNotFound,
+    WeightsNotKept,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -48,6 +49,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "malformed_json": Kind(status=400, title="The body is not JSON"),
     "path_not_found": Kind(status=404, title="Nothing stands at this path"),
     "job_not_found": Kind(status=404, title="There is no such job"),
+    "weights_not_kept": Kind(status=404, title="There are no weights of this job"),
     "sweep_not_found": Kind(status=404, title="There is no such sweep"),
     "method_not_allowed": Kind(status=405, title="The path does not take this method"),
     "not_acceptable": Kind(status=406, title="There is no such representation"),
@@ -67,6 +69,7 @@ PROBLEMS: Mapping[str, Kind] = {
 _CODE_OF: Mapping[type[DomainError], str] = {
     JobNotFound: "job_not_found",
     SweepNotFound: "sweep_not_found",
+    WeightsNotKept: "weights_not_kept",
     MoveRefused: "move_refused",
     IdempotencyConflict: "idempotency_conflict",
     SpecRejected: "spec_rejected",

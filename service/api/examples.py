@@ -191,6 +191,7 @@ COMPARISON: dict[str, Any] = {
     ],
     "first_differing_epoch": 2,
     "first_differing_step": None,
+    "first_differing_layers": [],
 }
 
 SWEEP_SPECS: dict[str, dict[str, Any]] = {

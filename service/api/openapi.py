@@ -50,6 +50,7 @@ JOB_LINKS = _links(
         "epochs": "read_epochs",
         "layers": "read_layers",
         "units": "read_units",
+        "weights": "read_weights",
         "events": "stream_events",
         "cancel": "cancel_job",
         "retry": "retry_job",
@@ -82,6 +83,8 @@ _DETAILS = {
     "path_not_found": "Nothing stands at /v1/job. GET /docs shows what does.",
     "method_not_allowed": "PUT is not possible here. Possible: GET, POST.",
     "not_acceptable": "Accept is 'image/png'; this path answers with application/json.",
+    "weights_not_kept": f"The job '{examples.JOB_ID}' is running. Final weights are kept of jobs "
+    "that succeeded, unless they are larger than SUBGRAD_LARGEST_WEIGHTS_MB.",
     "job_not_found": f"There is no job '{examples.JOB_ID}'. GET /v1/jobs lists the jobs.",
     "sweep_not_found": f"There is no sweep '{examples.SWEEP_ID}'. GET /v1/sweeps lists them.",
     "move_refused": "The job has ended (succeeded), so there is nothing to cancel.",

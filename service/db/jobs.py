@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from service.db.tables import (
     DEFAULT_OWNER,
     MEASURED,
+    CheckpointRow,
     EpochRow,
     IdempotencyRow,
     JobRow,
@@ -246,8 +247,9 @@ def end_queued(
 
 
 def forget_earlier_attempts(session: Session, job_ids: list[str]) -> None:
-    """Removes what earlier attempts measured beyond the last one. Call it in the transaction that
-    ends the jobs: all rows of an ended job are of its last attempt."""
+    """Removes what earlier attempts measured beyond the last one, and checkpoints. Call it in the
+    transaction that ends the jobs: all rows of an ended job are of its last attempt."""
+    session.execute(delete(CheckpointRow).where(CheckpointRow.job_id.in_(job_ids)))
     again = select(JobRow.id, JobRow.attempt).where(JobRow.id.in_(job_ids), JobRow.attempt > 1)
     for job_id, attempt in session.execute(again).all():
         for table in MEASURED:

@@ -190,6 +190,7 @@ class EpochRow(Base):
     kink_effective: Mapped[int | None]
     loss_kink_hits: Mapped[int | None]
     loss_kink_effective: Mapped[int | None]
+    first_effective_step: Mapped[int | None]
     seconds: Mapped[float | None]
     optimality_gap: Mapped[float | None]
     weight_distance: Mapped[float | None]
@@ -232,6 +233,7 @@ class LayerRow(Base):
     sparsity: Mapped[float | None]
     kink_hits: Mapped[int | None]
     kink_effective: Mapped[int | None]
+    first_effective_step: Mapped[int | None]
     grad_norm_mean: Mapped[float | None]
     grad_norm_max: Mapped[float | None]
     grad_norm_last: Mapped[float | None]
@@ -255,7 +257,32 @@ class UnitRow(Base):
     dead: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-MEASURED = (EpochRow, RollupRow, LayerRow, UnitRow)
+class CheckpointRow(Base):
+    """All that an attempt needs to go on after `epoch`; of a running or waiting job only."""
+
+    __tablename__ = "checkpoints"
+
+    job_id: Mapped[str] = mapped_column(
+        _ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    attempt: Mapped[int]
+    epoch: Mapped[int]
+    payload: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class WeightsRow(Base):
+    """The weights that a job ended with, as safetensors."""
+
+    __tablename__ = "weights"
+
+    job_id: Mapped[str] = mapped_column(
+        _ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    attempt: Mapped[int]
+    payload: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+MEASURED = (EpochRow, RollupRow, LayerRow, UnitRow, WeightsRow)
 """What an attempt measures: each has `job_id` and `attempt`."""
 
 

@@ -60,8 +60,17 @@ class Comparison(DomainModel):
     first_differing_step: Annotated[
         int | None,
         Field(
-            description="First optimizer step after which the weights differ; null where unknown, "
-            "and it is unknown as long as weights are not stored step by step"
+            description="Of twins, jobs whose specs differ in conventions (and names) alone: the "
+            "first optimizer step, from 1, at which a kink's convention changed a gradient, and so "
+            "the first after which the weights differ. null where nothing differs, and of other "
+            "jobs, whose weights differ from the start or by steps that nobody stored"
+        ),
+    ]
+    first_differing_layers: Annotated[
+        list[int],
+        Field(
+            description="The hidden layers, from 0, in which that kink was hit; empty where it was "
+            "the loss's, or the step is null"
         ),
     ]
 
@@ -140,17 +149,44 @@ def _bits(value: float | None) -> Any:
     return value
 
 
+_CONVENTIONS = {"/name", "/activation/derivative_at_zero", "/loss/derivative_at_zero"}
+
+
+def parting_step(differences: Sequence[Difference], series: Sequence[Columns]) -> int | None:
+    """The first step at which a convention changed a gradient of twins. Up to it they are the same
+    to the bit, so they meet it together. None of jobs that are no twins."""
+    if {one.pointer for one in differences} - _CONVENTIONS:
+        return None
+    steps = [step for columns in series for step in columns["first_effective_step"]]
+    return min((step for step in steps if step is not None), default=None)
+
+
 def compare(
-    jobs: Sequence[Job], series: Sequence[Columns], names: Sequence[str], shown: Sequence[str]
+    jobs: Sequence[Job],
+    series: Sequence[Columns],
+    layers: Sequence[Columns],
+    *,
+    names: Sequence[str],
+    shown: Sequence[str],
 ) -> Comparison:
-    """`series` hold the columns `names`; of these the `shown` come into the answer."""
+    """`series` hold the columns `names`; of these the `shown` come into the answer. `layers` hold
+    `layer` and `first_effective_step`."""
     epochs, curves = align(series, names)
     firsts = [one.first_differing_epoch for one in curves if one.first_differing_epoch is not None]
+    differences = spec_differences([job.spec.model_dump(mode="json") for job in jobs])
+    step = parting_step(differences, series) if firsts else None
+    met = {
+        layer
+        for columns in layers
+        for layer, first in zip(columns["layer"], columns["first_effective_step"], strict=True)
+        if step is not None and first == step
+    }
     return Comparison(
         jobs=list(jobs),
-        differences=spec_differences([job.spec.model_dump(mode="json") for job in jobs]),
+        differences=differences,
         epochs=epochs,
         curves=[one for one in curves if one.quantity in shown],
         first_differing_epoch=min(firsts, default=None),
-        first_differing_step=None,
+        first_differing_step=step,
+        first_differing_layers=sorted(met),
     )

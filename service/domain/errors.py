@@ -30,6 +30,16 @@ class JobNotFound(DomainError):
         super().__init__(f"There is no job {job_id!r}. GET /v1/jobs lists the jobs that exist.")
 
 
+class WeightsNotKept(DomainError):
+    """The job ended with no weights that were kept, or has not ended."""
+
+    def __init__(self, job_id: str, status: str) -> None:
+        super().__init__(
+            f"The job {job_id!r} is {status}. Final weights are kept of jobs that succeeded, "
+            "unless they are larger than SUBGRAD_LARGEST_WEIGHTS_MB."
+        )
+
+
 class SweepNotFound(DomainError):
     """No sweep has this id."""
 

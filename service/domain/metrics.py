@@ -48,6 +48,10 @@ class EpochMetrics(DomainModel):
     loss_kink_effective: Annotated[
         Count, _quantity("Those whose upstream gradient was not 0", "1/epoch")
     ]
+    first_effective_step: Annotated[
+        Count,
+        _quantity("First step, from 1, of the epoch with an effective hit of activation or loss"),
+    ]
     seconds: Annotated[Real, _quantity("Wall time of the epoch, shared by the cohort", "s")]
     optimality_gap: Annotated[
         Real, _quantity("Linear networks: (train_loss - optimum) / optimum, the optimum exact")
@@ -72,6 +76,9 @@ class LayerMetrics(DomainModel):
     kink_hits: Annotated[Count, _quantity("Pre-activations exactly at a kink", "1/epoch")]
     kink_effective: Annotated[
         Count, _quantity("Those whose upstream gradient was not 0", "1/epoch")
+    ]
+    first_effective_step: Annotated[
+        Count, _quantity("First step, from 1, of the epoch with an effective hit in the layer")
     ]
     grad_norm_mean: Annotated[Real, _quantity("L2 norm of the layer's gradient, mean of steps")]
     grad_norm_max: Annotated[Real, _quantity("The same, largest of the epoch's steps")]

@@ -9,7 +9,7 @@ import torch
 from service.domain.events import EpochEvent
 from service.domain.metrics import EPOCH_COLUMNS, LAYER_COLUMNS
 from service.domain.spec import JobSpec
-from tests.stack import Spec, digits_spec
+from tests.stack import Spec, slow_spec
 from workers.training import Cohort, Member, train
 
 _MOONS = {"name": "two_moons", "size": 512}
@@ -27,13 +27,13 @@ def chaos_specs() -> list[Spec]:
     """Four groups that train as cohorts, and one job that diverges. Each takes about a second."""
     conventions = [{"name": "relu", "derivative_at_zero": value} for value in (0.0, 1.0)]
     groups: list[Spec] = [
-        {"epochs": 100},
-        {"epochs": 80, "network": {"hidden": [32]}},
-        {"epochs": 90, "optimizer": {"name": "adam", "learning_rate": 0.03}},
-        {"epochs": 120, "dataset": _MOONS, "network": {"hidden": [24, 24]}},
+        {"epochs": 40},
+        {"epochs": 60, "network": {"hidden": [512]}},
+        {"epochs": 30, "optimizer": {"name": "adam", "learning_rate": 0.03}},
+        {"epochs": 60, "dataset": _MOONS, "network": {"hidden": [512, 512]}},
     ]
     specs = [
-        digits_spec(**group, activation=activation, seed=seed)
+        slow_spec(**group, activation=activation, seed=seed)
         for group in groups
         for activation in conventions
         for seed in (0, 1)

@@ -92,8 +92,6 @@ class EpochFindings:
     """Per hidden layer [K, n], of the representation's Gram matrix."""
     weight_norms: Array
     """[K, L + 1], of the parameters as they are."""
-    loss_kink_hits: Array
-    """[K]: residuals at the loss's kink."""
     distances: Mapping[str, Array]
     """[K, 1] each: of linear networks from their exact optimum, where it is known."""
 
@@ -112,10 +110,6 @@ def judge(
     measured |= found.distances
     measures.divergence.check(step, found.weight_norms, measured["train_loss"])
     measured["diverged_at"] = measures.divergence.first[:, None]
-    if "update_ratio" in measured:
-        # What arrives at a residual is its weight in the mean, never 0: each hit is effective.
-        hits = found.loss_kink_hits[:, None]
-        measured["loss_kink_hits"] = measured["loss_kink_effective"] = hits
     units = []
     hidden = zip(found.units, found.positions, found.eigenvalues, strict=True)
     for i, (counts, positions, eigenvalues) in enumerate(hidden):

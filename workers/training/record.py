@@ -73,6 +73,7 @@ def _layer(one: MemberReadings, epoch: int, i: int, units: int, examples: int) -
         sparsity=None if zeros is None else zeros / (examples * units),
         kink_hits=one.count("kink_hits", i),
         kink_effective=one.count("kink_effective", i),
+        first_effective_step=one.count("layer_first_effective_step", i),
         grad_norm_mean=one.real("layer_grad_norm_mean", i),
         grad_norm_max=one.real("layer_grad_norm_max", i),
         grad_norm_last=one.real("layer_grad_norm_last", i),
@@ -115,6 +116,7 @@ def _metrics(
         ),
         loss_kink_hits=one.count("loss_kink_hits"),
         loss_kink_effective=one.count("loss_kink_effective"),
+        first_effective_step=one.count("first_effective_step"),
         seconds=seconds,
         optimality_gap=gap(one.real("train_loss"), one.real("optimum")),
         # NaN of a member whose optimum is known is its weights'.

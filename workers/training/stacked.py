@@ -106,8 +106,7 @@ class StackedChunk(Chunk):
         self, probes: UnitProbes, train: PassSums, validation: PassSums
     ) -> dict[str, Array]:
         """Everything that the epoch left on the device, in one transfer."""
-        left = {"loss_kink_hits": self._stepper.loss_kink_hits}
-        left |= train.tensors("train") | validation.tensors("validation")
+        left = train.tensors("train") | validation.tensors("validation")
         left |= probes.ranks.eigenvalues()
         for i, tally in enumerate(probes.tallies):
             left |= {f"{name}/{i}": sums for name, sums in tally.sums().items()}
@@ -130,7 +129,6 @@ class StackedChunk(Chunk):
             eigenvalues=[found[f"eigenvalues/{i}"] for i in range(len(hidden))],
             positions=shapes.positions[: len(hidden)],
             weight_norms=norms_of([p.to(shapes.work) for p in self.state.parameters], shapes),
-            loss_kink_hits=found["loss_kink_hits"][:, 0],
             distances=self.distances(),
         )
 

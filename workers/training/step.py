@@ -108,13 +108,12 @@ class Stepper:
         self.measures = StepMeasures(K, kernels[0].has_kinks if kernels else np.ones(K))
         self._losses = torch.zeros(S, K, dtype=shapes.work, device=device)
         self._loss_rows = self._losses.unbind(0)
-        self.loss_kink_hits = torch.zeros(K, dtype=torch.float64, device=device)
-        """[K]: residuals at the loss's kink in this epoch."""
+        self._loss_kinks = torch.zeros(S, K, dtype=shapes.work, device=device)
+        self._loss_kink_rows = self._loss_kinks.unbind(0)
 
     def start_epoch(self, epoch: int) -> None:
         """Forgets the last epoch's measurements."""
         self.measures.start()
-        self.loss_kink_hits.zero_()
         self._generators = self._network.generators(self._members, epoch)
 
     def plan(self, order: OrderBlock) -> Plan:
@@ -132,7 +131,7 @@ class Stepper:
         g = batch.buffers.gradients[-1].g
         self._loss_rows[s].copy_(self._loss.step(out, batch.target, batch.weights, g))
         if self._loss.has_kink:
-            self.loss_kink_hits += self._loss.kink_hits()
+            self._loss_kink_rows[s].copy_(self._loss.kink_hits())
         self._meet_kinks(batch)
         self._rates = rates
         if self._shapes.is_mixed:
@@ -216,6 +215,7 @@ class Stepper:
             directions=directions,
             step_sizes=plan.step_sizes,
             kinks=self._kinks.read(steps),
+            loss_kinks=to_host(self._loss_kinks[:steps]).T,
         )
         self.measures.fold(self._state.step - steps, log)
 

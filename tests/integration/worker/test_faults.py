@@ -7,9 +7,9 @@ import pytest
 
 from service.settings import Settings
 from tests.integration.worker.checking import assert_undisturbed, fault, read, some_specs
-from tests.stack import Stack, digits_spec, is_alive, wait_for
+from tests.stack import Stack, digits_spec, is_alive, slow_spec, wait_for
 
-LONG = {"epochs": 300, "batch_size": 16}
+LONG = {"epochs": 300}
 CULPRIT = 666
 
 
@@ -20,7 +20,7 @@ def trainers(pid: int) -> list[psutil.Process]:
 def test_a_worker_that_slept_through_its_lease_can_write_nothing(stack: Stack) -> None:
     stack.settings = stack.settings.model_copy(update={"lease_s": 1.5})
     sleeper = stack.start_all()
-    job_id = stack.post(digits_spec(epochs=150, batch_size=16))
+    job_id = stack.post(slow_spec(epochs=150))
     stack.wait_for_epoch(job_id, 3)
     sleeper.send_signal(signal.SIGSTOP)
     stack.start("workers")
@@ -46,7 +46,7 @@ def test_the_clock_of_a_worker_decides_about_nothing(stack: Stack) -> None:
     stack.start("workers", environment=fault("clock_is_wrong"))
     stack.wait_until_ready()
     # Trains several times as long as a lease: it has to be renewed, and the reaper looks at it.
-    job_id = stack.post(digits_spec(epochs=300, batch_size=16))
+    job_id = stack.post(slow_spec(epochs=300))
     job = stack.ended(job_id)
     assert (job["status"], job["attempt"]) == ("succeeded", 1)
     assert_undisturbed(stack.settings, [job_id])
@@ -100,7 +100,7 @@ def test_a_cancel_that_is_not_obeyed_is_enforced(stack: Stack) -> None:
     stack.settings = stack.settings.model_copy(update={"cancel_grace_s": 0.5})
     stack.start("service.api")
     stack.wait_until_listening()
-    made = [stack.post(digits_spec(seed=seed, **LONG)) for seed in (0, 1)]
+    made = [stack.post(slow_spec(seed=seed, **LONG)) for seed in (0, 1)]
     stack.start("service.dispatch")
     worker = stack.start("workers")
     stack.wait_for_epoch(made[0], 2)

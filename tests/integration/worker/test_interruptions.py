@@ -2,14 +2,14 @@
 
 import psutil
 
-from tests.stack import Stack, digits_spec, is_alive, wait_for
+from tests.stack import Stack, digits_spec, is_alive, slow_spec, wait_for
 
-LONG = {"epochs": 400, "batch_size": 16}
+LONG = {"epochs": 400}
 
 
 def test_a_job_whose_worker_is_killed_is_trained_again_to_the_same_numbers(stack: Stack) -> None:
     stack.settings = stack.settings.model_copy(update={"lease_s": 1.5})
-    spec = digits_spec(epochs=60, batch_size=16)
+    spec = slow_spec()
     worker = stack.start_all()
     job_id = stack.post(spec)
     stack.wait_for_epoch(job_id, 3)
@@ -26,7 +26,7 @@ def test_a_job_whose_worker_is_killed_is_trained_again_to_the_same_numbers(stack
 
 def test_a_killed_worker_leaves_no_training_process_behind(stack: Stack) -> None:
     worker = stack.start_all()
-    job_id = stack.post(digits_spec(**LONG))
+    job_id = stack.post(slow_spec(**LONG))
     stack.wait_for_epoch(job_id, 1)
     trainers = psutil.Process(worker.pid).children()
     worker.kill()
@@ -36,7 +36,7 @@ def test_a_killed_worker_leaves_no_training_process_behind(stack: Stack) -> None
 
 def test_a_job_survives_the_death_of_its_training_process(stack: Stack) -> None:
     worker = stack.start_all()
-    job_id = stack.post(digits_spec(epochs=60, batch_size=16))
+    job_id = stack.post(slow_spec())
     stack.wait_for_epoch(job_id, 2)
     for trainer in psutil.Process(worker.pid).children():
         trainer.kill()
@@ -47,7 +47,7 @@ def test_a_job_survives_the_death_of_its_training_process(stack: Stack) -> None:
 
 def test_a_job_that_always_loses_its_training_process_fails_in_the_end(stack: Stack) -> None:
     worker = stack.start_all()
-    job_id = stack.post(digits_spec(**LONG))
+    job_id = stack.post(slow_spec(**LONG))
 
     def kill_until_failed() -> bool:
         if stack.job(job_id)["status"] == "running":
@@ -63,20 +63,29 @@ def test_a_job_that_always_loses_its_training_process_fails_in_the_end(stack: St
 
 def test_a_stopping_worker_hands_its_job_back_and_the_next_one_finishes_it(stack: Stack) -> None:
     worker = stack.start_all()
-    job_id = stack.post(digits_spec(epochs=60, batch_size=16))
+    job_id = stack.post(slow_spec())
     stack.wait_for_epoch(job_id, 2)
     worker.terminate()
     assert worker.wait(10) == 0
     assert stack.job(job_id)["status"] == "queued"
+    measured, before = stack.job(job_id)["summary"]["epoch"], stack.seconds(job_id)
     stack.start("workers")
-    assert stack.ended(job_id)["status"] == "succeeded"
+    job, undisturbed = stack.ended(job_id), stack.ended(stack.post(slow_spec()))
+    assert (job["status"], job["attempt"]) == ("succeeded", 2)
+    assert stack.epochs(job_id) == stack.epochs(undisturbed["id"])
+    assert stack.layers(job_id) == stack.layers(undisturbed["id"])
+    assert stack.weights(job_id) == stack.weights(undisturbed["id"])
+    # It went on where it was: nothing up to there was told a second time.
+    told = stack.seconds(job_id)
+    assert measured >= 2
+    assert told[: measured + 1] == before[: measured + 1]
 
 
 def test_cancelling_a_running_job_keeps_what_it_measured_and_frees_the_worker(
     stack: Stack,
 ) -> None:
     stack.start_all()
-    job_id = stack.post(digits_spec(**LONG))
+    job_id = stack.post(slow_spec(**LONG))
     stack.wait_for_epoch(job_id, 1)
     assert stack.http.post(f"/v1/jobs/{job_id}/cancel").status_code == 202
     job = stack.ended(job_id)
@@ -88,7 +97,7 @@ def test_cancelling_a_running_job_keeps_what_it_measured_and_frees_the_worker(
 def test_cancelling_one_member_of_a_cohort_leaves_the_others_alone(stack: Stack) -> None:
     stack.start("service.api")
     stack.wait_until_listening()
-    members = [stack.post(digits_spec(epochs=100, batch_size=16, seed=seed)) for seed in (0, 1, 2)]
+    members = [stack.post(slow_spec(epochs=100, seed=seed)) for seed in (0, 1, 2)]
     stack.start("service.dispatch")
     stack.start("workers")
     stack.wait_for_epoch(members[1], 1)

@@ -5,9 +5,9 @@ import redis as client
 from service.settings import Settings
 from tests.integration.worker.checking import assert_undisturbed, fault, some_specs
 from tests.servers import Postgres, Proxy, Redis
-from tests.stack import Stack, digits_spec, wait_for
+from tests.stack import Stack, digits_spec, slow_spec, wait_for
 
-LONG = {"epochs": 150, "batch_size": 16}
+LONG = {"epochs": 150}
 
 
 def test_a_job_accepted_while_the_broker_is_down_runs_when_it_comes_back(
@@ -38,7 +38,7 @@ def test_a_broker_that_forgets_everything_loses_no_job(fragile: Stack, redis: Re
 
 def test_a_restart_of_the_broker_leaves_training_alone(fragile: Stack, redis: Redis) -> None:
     worker = fragile.start_all()
-    job_id = fragile.post(digits_spec(**LONG))
+    job_id = fragile.post(slow_spec(**LONG))
     fragile.wait_for_epoch(job_id, 2)
     redis.kill()
     redis.start()

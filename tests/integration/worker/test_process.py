@@ -18,7 +18,7 @@ EPOCHS = 3000
 
 
 def test_a_reader_that_is_slow_stops_training_and_loses_nothing() -> None:
-    process = TrainingProcess(threads=1, on_ready=lambda: None)
+    process = TrainingProcess(options=["--threads=1"], on_ready=lambda: None)
     spec = JobSpec.model_validate(
         digits_spec(epochs=EPOCHS, batch_size=1400, network={"hidden": [2]})
     )

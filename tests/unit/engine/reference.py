@@ -311,7 +311,9 @@ class Steps:
         self.update_ratios: list[list[float]] = [[] for _ in range(layers)]
         self.kink_hits = [0] * layers
         self.kink_effective = [0] * layers
+        self.first_effective: list[int | None] = [None] * layers
         self.loss_kink_hits = 0
+        self.first_loss_kink: int | None = None
 
 
 class PlainTraining:
@@ -377,8 +379,14 @@ class PlainTraining:
             upstream = _given(h.grad)
             for kink in self.spec.activation.kinks:
                 steps.kink_hits[i] += int((z == kink).sum())
-                steps.kink_effective[i] += int(((z == kink) & (upstream != 0)).sum())
-        steps.loss_kink_hits += loss_kink_hits(self.spec.loss, done.out.detach(), target)
+                effective = int(((z == kink) & (upstream != 0)).sum())
+                steps.kink_effective[i] += effective
+                if effective and steps.first_effective[i] is None:
+                    steps.first_effective[i] = self.step
+        of_loss = loss_kink_hits(self.spec.loss, done.out.detach(), target)
+        steps.loss_kink_hits += of_loss
+        if of_loss and steps.first_loss_kink is None:
+            steps.first_loss_kink = self.step
 
     def _gradient_norms(self, steps: Steps) -> float:
         for i in range(self.layers):
@@ -424,6 +432,10 @@ class PlainTraining:
                 loss_kink_hits=steps.loss_kink_hits if was_trained else None,
                 # Upstream of a residual is its weight in the mean, 1 / (n C): never 0.
                 loss_kink_effective=steps.loss_kink_hits if was_trained else None,
+                first_effective_step=min(
+                    (s for s in [*steps.first_effective, steps.first_loss_kink] if s is not None),
+                    default=None,
+                ),
                 seconds=None,
                 optimality_gap=None if self.optimum is None else self._gap(train_loss),
                 weight_distance=None if self.optimum is None else self._distance(),
@@ -473,6 +485,7 @@ class PlainTraining:
             sparsity=(h == 0).double().mean().item() if is_known else None,
             kink_hits=steps.kink_hits[i] if was_trained else None,
             kink_effective=steps.kink_effective[i] if was_trained else None,
+            first_effective_step=steps.first_effective[i],
             grad_norm_mean=_mean(steps.layer_grad_norms[i]),
             grad_norm_max=_max(steps.layer_grad_norms[i]),
             grad_norm_last=_last(steps.layer_grad_norms[i]),

@@ -140,7 +140,6 @@ class NativeChunk(Chunk):
     def run_epoch(self, epoch: int) -> Iterator[Readings | None]:
         """Yields None after each call of the kernel."""
         self._measures.start()
-        self._loss_kink_hits = np.zeros(len(self.members))
         if epoch > 0:
             yield from self.train_epoch(epoch)
         for name in self._parts:
@@ -190,15 +189,14 @@ class NativeChunk(Chunk):
         gradients, weights, directions = (
             np.sqrt(np.ascontiguousarray(squares.transpose(1, 0, 2))) for squares in rest[:3]
         )
-        hits, effective = (counts.sum(axis=2).T for counts in rest[3:])
-        self._loss_kink_hits += loss_kinks[0].sum(axis=1)
         step_log = StepLog(
             losses=loss[0],
             gradients=gradients,
             weights=weights,
             directions=directions,
             step_sizes=step_sizes,
-            kinks=np.stack([hits, effective]),
+            kinks=np.stack([counts.transpose(1, 0, 2) for counts in rest[3:]]),
+            loss_kinks=loss_kinks[0],
         )
         self._measures.fold(self.state.step, step_log)
         self.state.step += log.shape[1]
@@ -233,7 +231,6 @@ class NativeChunk(Chunk):
             eigenvalues=[eigenvalues[f"eigenvalues/{i}"].numpy() for i in range(len(hidden))],
             positions=[1] * len(hidden),
             weight_norms=norms_of(self.state.parameters, self.setting.shapes),
-            loss_kink_hits=self._loss_kink_hits,
             distances=self.distances(),
         )
 

@@ -46,8 +46,8 @@ class ActivationKinks:
             torch.sum(flat, 1, dtype=out.dtype, out=out)
 
     def read(self, steps: int) -> Array:
-        """[2, K, L]: hits and effective hits of the block, which is then forgotten. Waits for the
-        device."""
-        block: Array = to_host(self._log[:, :steps]).sum(axis=1)
+        """[2, K, L, S]: hits and effective hits of the block's steps, which are then forgotten.
+        Waits for the device."""
+        block: Array = to_host(self._log[:, :steps]).transpose(0, 3, 2, 1)
         self._log.zero_()
-        return block.transpose(0, 2, 1)
+        return block

@@ -1,0 +1,75 @@
+"""What a training needs to go on where another attempt stopped, and what it ends with."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from service.db.claims import Held, lock_held
+from service.db.rollups import BUCKET
+from service.db.tables import (
+    CheckpointRow,
+    EpochRow,
+    JobRow,
+    LayerRow,
+    RollupRow,
+    UnitRow,
+    WeightsRow,
+)
+from service.db.upsert import insert_or_replace
+
+
+def keep(session: Session, held: Held, saved: Sequence[tuple[str, int, bytes]]) -> None:
+    """Keeps (job, epoch, payload), the newest of a job, of jobs that are still held."""
+    newest = {job_id: (epoch, payload) for job_id, epoch, payload in saved if job_id in held}
+    if not newest:
+        return
+    mine = lock_held(session, {job_id: held[job_id] for job_id in newest})
+    rows = [
+        {"job_id": job_id, "attempt": held[job_id], "epoch": epoch, "payload": payload}
+        for job_id, (epoch, payload) in newest.items()
+        if job_id in mine
+    ]
+    insert_or_replace(session, CheckpointRow, rows)
+
+
+def keep_weights(session: Session, held: Held, weights: Mapping[str, bytes]) -> None:
+    """Keeps what held jobs end with, in the transaction that ends them."""
+    wanted = {job_id: held[job_id] for job_id in weights if job_id in held}
+    mine = lock_held(session, wanted) if wanted else set()
+    rows = [
+        {"job_id": job_id, "attempt": held[job_id], "payload": weights[job_id]}
+        for job_id in sorted(mine)
+    ]
+    insert_or_replace(session, WeightsRow, rows)
+
+
+def read(session: Session, job_ids: Sequence[str]) -> dict[str, bytes]:
+    """The checkpoints that there are of these jobs."""
+    query = select(CheckpointRow.job_id, CheckpointRow.payload).where(
+        CheckpointRow.job_id.in_(job_ids)
+    )
+    return {row.job_id: row.payload for row in session.execute(query)}
+
+
+def read_weights(session: Session, job_id: str) -> bytes | None:
+    """What the job ended with; None where that was not kept."""
+    return session.scalar(select(WeightsRow.payload).where(WeightsRow.job_id == job_id))
+
+
+def adopt(session: Session, held: Held, resumed: Mapping[str, int]) -> None:
+    """Makes what earlier attempts measured up to the epoch of the checkpoint this attempt's own,
+    and removes what they measured after it. Nothing of jobs that are not held any more."""
+    mine = lock_held(session, {job_id: held[job_id] for job_id in resumed if job_id in held})
+    for job_id in sorted(mine):
+        epoch, attempt = resumed[job_id], {"attempt": held[job_id]}
+        tables: list[tuple[Any, Any]] = [
+            (table, table.epoch <= epoch) for table in (EpochRow, LayerRow, UnitRow)
+        ]
+        tables.append((RollupRow, RollupRow.bucket < (epoch + 1) // BUCKET))
+        for table, is_before in tables:
+            of_job = table.job_id == job_id
+            session.execute(update(table).where(of_job, is_before).values(attempt))
+            session.execute(delete(table).where(of_job, ~is_before))
+        session.execute(update(JobRow).where(JobRow.id == job_id).values(last_epoch=epoch))
