@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from service.db import Database
+from service.domain.events import EpochEvent
 from service.domain.metrics import EPOCH_COLUMNS
 from tests.integration.api.problems import pointers, problem
 from tests.integration.db.record import epoch, queue, record, running
@@ -41,6 +42,35 @@ def test_jobs_are_compared(http: httpx.Client, database: Database) -> None:
     assert (body["first_differing_epoch"], body["first_differing_step"]) == (2, None)
     every = http.get("/v1/compare", params={"jobs": f"{one},{other}"}).json()["curves"]
     assert [one["quantity"] for one in every] == [*EPOCH_COLUMNS[1:]]
+
+
+def _met_in_epoch_2(member: str, loss: float) -> list[EpochEvent]:
+    """Three epochs; in the last, step 17 meets a kink in the second of two layers."""
+    events = [epoch(member, number, layers=2, train_loss=2.0) for number in range(3)]
+    layers = [
+        events[2].layers[0],
+        events[2].layers[1].model_copy(update={"first_effective_step": 17}),
+    ]
+    metrics = {"first_effective_step": 17, "train_loss": loss}
+    events[2] = events[2].model_copy(
+        update={"metrics": events[2].metrics.model_copy(update=metrics), "layers": layers}
+    )
+    return events
+
+
+@pytest.mark.parametrize(("seed", "step", "layers"), [(0, 17, [1]), (1, None, [])])
+def test_twins_part_at_the_first_effective_hit(
+    http: httpx.Client, database: Database, seed: int, step: int | None, layers: list[int]
+) -> None:
+    """Two jobs that differ in the seed as well are no twins."""
+    one, held_one = running(database)
+    other, held_other = running(
+        database, seed=seed, activation={"name": "relu", "derivative_at_zero": 0.5}
+    )
+    record(database, held_one, *_met_in_epoch_2(one, 1.0))
+    record(database, held_other, *_met_in_epoch_2(other, 1.5))
+    body = http.get("/v1/compare", params={"jobs": f"{one},{other}"}).json()
+    assert (body["first_differing_step"], body["first_differing_layers"]) == (step, layers)
 
 
 def test_jobs_without_epochs_are_compared_by_their_specs(
