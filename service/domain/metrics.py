@@ -48,16 +48,16 @@ class EpochMetrics(DomainModel):
     loss_kink_effective: Annotated[
         Count, _quantity("Those whose upstream gradient was not 0", "1/epoch")
     ]
-    first_effective_step: Annotated[
-        Count,
-        _quantity("First step, from 1, of the epoch with an effective hit of activation or loss"),
-    ]
     seconds: Annotated[Real, _quantity("Wall time of the epoch, shared by the cohort", "s")]
     optimality_gap: Annotated[
         Real, _quantity("Linear networks: (train_loss - optimum) / optimum, the optimum exact")
     ]
     weight_distance: Annotated[
         Real, _quantity("Linear networks: L2 distance of weights and bias from the exact optimum")
+    ]
+    first_effective_step: Annotated[
+        Count,
+        _quantity("First step, from 1, of the epoch with an effective hit of activation or loss"),
     ]
 
 
@@ -77,9 +77,6 @@ class LayerMetrics(DomainModel):
     kink_effective: Annotated[
         Count, _quantity("Those whose upstream gradient was not 0", "1/epoch")
     ]
-    first_effective_step: Annotated[
-        Count, _quantity("First step, from 1, of the epoch with an effective hit in the layer")
-    ]
     grad_norm_mean: Annotated[Real, _quantity("L2 norm of the layer's gradient, mean of steps")]
     grad_norm_max: Annotated[Real, _quantity("The same, largest of the epoch's steps")]
     grad_norm_last: Annotated[Real, _quantity("The same, last step of the epoch")]
@@ -87,6 +84,9 @@ class LayerMetrics(DomainModel):
     weight_norm: Annotated[Real, _quantity("L2 norm of the layer's parameters, after the epoch")]
     effective_rank: Annotated[
         Real, _quantity("exp of the entropy of the representation's singular values")
+    ]
+    first_effective_step: Annotated[
+        Count, _quantity("First step, from 1, of the epoch with an effective hit in the layer")
     ]
 
 

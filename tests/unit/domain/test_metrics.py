@@ -8,7 +8,7 @@ from sqlalchemy import inspect
 from service.db.tables import EpochRow, LayerRow
 from service.domain.metrics import EPOCH_COLUMNS, LAYER_COLUMNS, EpochMetrics, LayerMetrics
 
-# Section 8 of the design.
+# Section 8 of the design; what is ours comes last.
 EPOCHS = [
     "epoch",
     "train_loss",
@@ -30,6 +30,7 @@ EPOCHS = [
     "seconds",
     "optimality_gap",
     "weight_distance",
+    "first_effective_step",
 ]
 LAYERS = [
     "epoch",
@@ -47,6 +48,7 @@ LAYERS = [
     "update_ratio",
     "weight_norm",
     "effective_rank",
+    "first_effective_step",
 ]
 
 
