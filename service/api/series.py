@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.api import examples, tabular
 from service.api.dependencies import DatabaseDep, JobId
@@ -18,55 +18,9 @@ from service.db.metrics import Columns
 from service.db.thinning import Thinned
 from service.domain.base import DomainModel
 from service.domain.metrics import Count, EpochMetrics, LayerMetrics
+from service.domain.series import EpochSeries, LayerSeries
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["series"])
-
-
-def _columns_of(name: str, row: type[DomainModel]) -> Any:
-    """A model with a list for each field of `row`, any of which may be left out."""
-    fields: dict[str, Any] = {
-        field: (
-            list[info.annotation],  # type: ignore[name-defined]
-            Field(default_factory=list, description=info.description),
-        )
-        for field, info in row.model_fields.items()
-    }
-    doc = "Equally long lists, of the columns that were asked for."
-    return create_model(name, __base__=DomainModel, __doc__=doc, **fields)
-
-
-_EpochColumns = _columns_of("EpochColumns", EpochMetrics)
-_LayerColumns = _columns_of("LayerColumns", LayerMetrics)
-
-PER_POINT = Field(
-    description="1: every epoch is there. More, with `max_points`: a point is the last of so many "
-    "epochs, and `minimum` and `maximum` hold the extremes among them"
-)
-EXTREME = Field(
-    default=None,
-    description="Per point, where there are fewer points than epochs; else left out. NaN where one "
-    "of the values is NaN, null where none was measured",
-)
-
-
-class EpochSeries(DomainModel):
-    """One entry per point in every column."""
-
-    job_id: str
-    epochs_per_point: Annotated[int, PER_POINT]
-    columns: _EpochColumns  # type: ignore[valid-type]
-    minimum: Annotated[_EpochColumns | None, EXTREME]  # type: ignore[valid-type]
-    maximum: Annotated[_EpochColumns | None, EXTREME]  # type: ignore[valid-type]
-
-
-class LayerSeries(DomainModel):
-    """One entry per point and hidden layer in every column."""
-
-    job_id: str
-    epochs_per_point: Annotated[int, PER_POINT]
-    columns: _LayerColumns  # type: ignore[valid-type]
-    minimum: Annotated[_LayerColumns | None, EXTREME]  # type: ignore[valid-type]
-    maximum: Annotated[_LayerColumns | None, EXTREME]  # type: ignore[valid-type]
 
 
 class SeriesQuery(BaseModel):

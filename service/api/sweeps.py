@@ -19,7 +19,7 @@ from service.api.validation import describe_spec_errors
 from service.db import sweeps
 from service.domain.base import Name
 from service.domain.metrics import EPOCH_COLUMNS
-from service.domain.pivot import PivotTable, Result, pivot
+from service.domain.pivot import Result, SweepTable, pivot
 from service.domain.plan import SweepPlan
 from service.domain.states import TERMINAL, JobStatus, Outcome
 from service.domain.statistics import CONFIDENCE
@@ -52,12 +52,6 @@ class SweepPage(BaseModel):
     next_cursor: Annotated[
         str | None, Field(description="For `cursor` of the next page; null on the last")
     ]
-
-
-class SweepTable(PivotTable):
-    """A sweep's results: axes along rows and columns, a summary over the others in each cell."""
-
-    sweep_id: str
 
 
 @router.post(

@@ -7,44 +7,20 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import Field
 
 from service.api import examples
 from service.api.dependencies import DatabaseDep, JobId
 from service.api.errors import invalid
 from service.api.openapi import problems
-from service.api.series import EXTREME, PER_POINT
 from service.db import jobs, metrics
 from service.db.metrics import UnitEpochs
-from service.domain.base import DomainModel
 from service.domain.job import Job
-from service.domain.lifecycle import Lifecycle, irreversible_fraction, lifecycle
-from service.domain.metrics import Number
+from service.domain.lifecycle import irreversible_fraction, lifecycle
+from service.domain.series import UnitSeries
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["series"])
 
 _OF_BYTE = {0: False, 1: True}
-
-
-class UnitSeries(DomainModel):
-    """One hidden layer, unit by unit. The matrices have a row per epoch."""
-
-    job_id: str
-    layer: int
-    units: int
-    epochs_per_point: Annotated[int, PER_POINT]
-    epochs: list[int]
-    activity: Annotated[list[list[Number]], Field(description="Mean |h| over the training part")]
-    minimum: Annotated[list[list[Number]] | None, EXTREME]
-    maximum: Annotated[list[list[Number]] | None, EXTREME]
-    dead: Annotated[list[list[bool | None]], Field(description="null: the layer holds NaN")]
-    lifecycles: Annotated[
-        list[Lifecycle], Field(description="One per unit, over every epoch whatever max_points is")
-    ]
-    irreversible_fraction: Annotated[
-        float | None,
-        Field(description="Of the units dead before the last epoch, the share dead at the end"),
-    ]
 
 
 @router.get(

@@ -58,6 +58,12 @@ class PivotTable(DomainModel):
     cells: list[list[Cell]]
 
 
+class SweepTable(PivotTable):
+    """A sweep's results: axes along rows and columns, a summary over the others in each cell."""
+
+    sweep_id: str
+
+
 def pivot(
     results: Sequence[Result], *, quantity: str, rows: list[str], columns: list[str]
 ) -> tuple[Side, Side, list[list[Cell]]]:

@@ -11,7 +11,7 @@ from pydantic import Discriminator, Field, JsonValue, Tag, field_validator
 
 from service.domain.base import DomainModel, JsonObject, Name, SpecModel
 from service.domain.job import UtcTime
-from service.domain.states import JobStatus
+from service.domain.states import TERMINAL, JobStatus
 
 AxisPath = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^.]+(\.[^.]+)*$")]
 
@@ -191,6 +191,10 @@ class Sweep(DomainModel):
     study_id: str | None
     created_at: UtcTime
     finished_at: Annotated[UtcTime | None, Field(description="When the last member ended")]
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.status in TERMINAL
 
 
 class SweepProgress(DomainModel):

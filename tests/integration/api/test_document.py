@@ -10,12 +10,12 @@ from pydantic import TypeAdapter
 from service.api import examples
 from service.api.errors import PROBLEMS, Problem
 from service.api.jobs import JobPage
-from service.api.series import EpochSeries, LayerSeries
-from service.api.sweeps import SweepPage, SweepTable
-from service.api.units import UnitSeries
+from service.api.sweeps import SweepPage
 from service.domain.comparison import Comparison
 from service.domain.job import Job
+from service.domain.pivot import SweepTable
 from service.domain.plan import JobPlan, SweepPlan
+from service.domain.series import EpochSeries, LayerSeries, UnitSeries
 from service.domain.spec import JobSpec
 from service.domain.sweep import Sweep, SweepSpec
 
