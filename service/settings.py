@@ -70,6 +70,10 @@ class Settings(BaseSettings):
         0.05, gt=0, le=10, description="Seconds between looks at the database by relay and streams"
     )
     log_format: Literal["console", "json"] = Field("console", description="Form of log lines")
+    url: str = Field(
+        "", description="Service that `subgrad` speaks to; empty: the one on this host and port"
+    )
+    api_key: str = Field("", repr=False, description="Key that `subgrad` sends; empty: none")
     limits: Limits = Field(
         default_factory=Limits, description="How large a job may be: `SUBGRAD_LIMITS__MAX_EPOCHS` …"
     )
@@ -81,6 +85,16 @@ class Settings(BaseSettings):
     @property
     def resolved_database_url(self) -> str:
         return self.database_url or f"sqlite:///{self.resolved_home / 'subgrad.sqlite3'}"
+
+    @property
+    def local_url(self) -> str:
+        """Where the API of this machine is reached: what listens everywhere, on loopback."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def service_url(self) -> str:
+        return self.url or self.local_url
 
     @property
     def uses_embedded_broker(self) -> bool:

@@ -21,8 +21,9 @@ from service.domain.base import SpecModel
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
-Posted = SpecModel | Mapping[str, Any]
-"""A spec as a model of the domain, or as the document that stands for it."""
+Posted = SpecModel | Mapping[str, Any] | bytes
+"""A spec as a model of the domain, as the document that stands for it, or as that document's JSON,
+which is sent as it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,18 +92,23 @@ def post_dry_run(path: str, model: type[M], spec: Posted, *, priority: int) -> C
 def _post_spec(
     path: str, model: type[M], spec: Posted, query: Mapping[str, str], headers: Mapping[str, str]
 ) -> Call[M]:
-    # What was not set stays unset: defaults are the service's to fill in.
-    document = (
-        spec.model_dump(mode="json", exclude_unset=True) if isinstance(spec, BaseModel) else spec
-    )
     return Call(
         method="POST",
         path=path,
         query=query,
         headers={**headers, "Content-Type": "application/json"},
-        body=json.dumps(document).encode(),
+        body=_as_json(spec),
         read=as_model(model),
     )
+
+
+def _as_json(spec: Posted) -> bytes:
+    if isinstance(spec, bytes):
+        return spec
+    if isinstance(spec, BaseModel):
+        # What was not set stays unset: defaults are the service's to fill in.
+        return spec.model_dump_json(exclude_unset=True).encode()
+    return json.dumps(spec).encode()
 
 
 def turn_page(call: Call[Page[T]], cursor: str) -> Call[Page[T]]:

@@ -32,7 +32,7 @@ ROOMS = {
     "pyarrow": ["service/api/tabular.py"],
     "celery": ["service/queue.py", "workers/app.py", "workers/tasks.py"],
     "kombu": ["service/queue.py", "workers/app.py", "workers/tasks.py"],
-    "typer": ["service/cli.py"],
+    "typer": ["service/cli/"],
 }
 
 
