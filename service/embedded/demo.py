@@ -1,7 +1,7 @@
 """`make demo`: four jobs through the real service, and what was measured of them.
 
-Speaks HTTP like any client. Three jobs differ only in the derivative of ReLU at 0; the fourth has
-a learning rate that kills units.
+Uses the client as anybody does. Three jobs differ only in the derivative of ReLU at 0; the fourth
+has a learning rate that kills units.
 """
 
 import io
@@ -11,16 +11,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from service.client import Subgrad
+from service.domain.job import Job
+from service.domain.states import JobStatus
 from service.embedded import launcher
 from service.settings import Settings
-
-Job = dict[str, Any]
 
 _SPEC = {
     "dataset": {"name": "digits"},
@@ -55,7 +55,7 @@ def show(settings: Settings, *, stop: threading.Event, picture: Path | None = No
     """Runs the demo on a service of its own, or on the one that already runs on this home.
     Saves the table as a picture where a path is given."""
     console = Console()
-    url = f"http://{settings.host}:{settings.port}"
+    url = settings.local_url
     try:
         with launcher.running(settings, logs=settings.resolved_home / "logs") as watch:
             with console.status("Starting API, dispatch, broker and worker …"):
@@ -86,25 +86,18 @@ def _train_and_report(url: str, console: Console, stop: threading.Event) -> Tabl
     if stop.is_set():
         return None
     started = time.monotonic()
-    with httpx.Client(base_url=url, timeout=30) as http:
-        jobs = [_post(http, spec) for spec in demo_specs()]
-        jobs = _watch(http, jobs, console, stop)
+    with Subgrad(url) as client:
+        jobs = [client.jobs.create(spec) for spec in demo_specs()]
+        jobs = _watch(client, jobs, console, stop)
         if stop.is_set():
             return None
-        table = _table(http, jobs)
+        table = _table(client, jobs)
         console.print(table)
         console.print(f"Posted, trained and read back in {time.monotonic() - started:.1f} s.")
         return table
 
 
-def _post(http: httpx.Client, spec: dict[str, Any]) -> Job:
-    job: Job = http.post("/v1/jobs", json=spec).raise_for_status().json()
-    return job
-
-
-def _watch(
-    http: httpx.Client, jobs: list[Job], console: Console, stop: threading.Event
-) -> list[Job]:
+def _watch(client: Subgrad, jobs: list[Job], console: Console, stop: threading.Event) -> list[Job]:
     """A bar a job, until all have ended."""
     bars = Progress(
         TextColumn("{task.description:<18}"),
@@ -115,25 +108,25 @@ def _watch(
     )
     with bars:
         rows: list[TaskID] = [
-            bars.add_task(job["name"], total=1.0, note=job["status"]) for job in jobs
+            bars.add_task(job.name or job.id, total=1.0, note=job.status) for job in jobs
         ]
         while not stop.wait(0.1):
-            jobs = [http.get(f"/v1/jobs/{job['id']}").raise_for_status().json() for job in jobs]
+            jobs = [client.jobs.get(job.id) for job in jobs]
             for row, job in zip(rows, jobs, strict=True):
-                bars.update(row, completed=job["progress"], note=_note(job))
-            if all(job["finished_at"] for job in jobs):
+                bars.update(row, completed=job.progress, note=_note(job))
+            if all(job.is_terminal for job in jobs):
                 break
     return jobs
 
 
 def _note(job: Job) -> str:
-    summary = job["summary"] or {}
-    if summary.get("epoch") is None:
-        return str(job["status"])
-    return f"{job['status']:<9} epoch {summary['epoch']:>2}  loss {_number(summary['train_loss'])}"
+    if job.summary is None:
+        return job.status
+    loss = _number(job.summary.train_loss)
+    return f"{job.status:<9} epoch {job.summary.epoch:>2}  loss {loss}"
 
 
-def _table(http: httpx.Client, jobs: list[Job]) -> Table:
+def _table(client: Subgrad, jobs: list[Job]) -> Table:
     """Fits a terminal of 80 columns."""
     title = "digits, 64-128-128-10, ReLU, SGD, 20 epochs, float32"
     table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
@@ -141,41 +134,38 @@ def _table(http: httpx.Client, jobs: list[Job]) -> Table:
         left = heading == "job"
         table.add_column(heading, justify="left" if left else "right", no_wrap=True)
     for job in jobs:
-        table.add_row(*_cells(http, job))
+        table.add_row(*_cells(client, job))
     return table
 
 
-def _cells(http: httpx.Client, job: Job) -> list[str]:
-    if job["status"] != "succeeded":
-        return [job["name"], job["status"]]
-    last = job["summary"]
-    layers = http.get(f"/v1/jobs/{job['id']}/layers").raise_for_status().json()["columns"]
-    epochs = http.get(f"/v1/jobs/{job['id']}/epochs").raise_for_status().json()["columns"]
+def _cells(client: Subgrad, job: Job) -> list[str]:
+    last = job.summary
+    if job.status is not JobStatus.SUCCEEDED or last is None:
+        return [job.name or job.id, job.status]
+    layers = client.jobs.layers(job.id, columns=["epoch", "dead", "units"]).columns
+    hits = client.jobs.epochs(job.id, columns=["kink_hits"]).columns.kink_hits
     dead = [
         "n/a" if count is None else f"{count / units:.1%}"
-        for epoch, count, units in zip(
-            layers["epoch"], layers["dead"], layers["units"], strict=True
-        )
-        if epoch == last["epoch"]
+        for epoch, count, units in zip(layers.epoch, layers.dead, layers.units, strict=True)
+        if epoch == last.epoch
     ]
-    hits = sum(count or 0 for count in epochs["kink_hits"])
     return [
-        job["name"],
-        _number(last["train_loss"]),
-        _number(last["train_metric"]),
-        _number(last["validation_metric"]),
+        job.name or job.id,
+        _number(last.train_loss),
+        _number(last.train_metric),
+        _number(last.validation_metric),
         " ".join(dead),
-        _number(last["grad_norm_last"]),
-        f"{hits:,} of {_preactivations(job) / 1e6:.1f}M",
+        _number(last.grad_norm_last),
+        f"{sum(count or 0 for count in hits):,} of {_preactivations(job, last.epoch) / 1e6:.1f}M",
     ]
 
 
-def _preactivations(job: Job) -> int:
+def _preactivations(job: Job, epochs: int) -> int:
     """How many pre-activations the training forward passes of the job had."""
-    spec, examples = job["spec"], 1797
-    trained = examples - round(examples * spec["dataset"]["validation_fraction"])
-    return int(job["summary"]["epoch"] * trained * sum(spec["network"]["hidden"]))
+    examples = 1797
+    trained = examples - round(examples * job.spec.dataset.validation_fraction)
+    return int(epochs * trained * sum(job.spec.network.hidden_widths))
 
 
-def _number(value: float | str | None) -> str:
-    return f"{value:.4f}" if isinstance(value, float | int) else str(value)
+def _number(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.4f}"
