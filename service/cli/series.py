@@ -4,12 +4,13 @@ import json as json_module
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from service.cli import tables
 from service.cli.program import ApiKey, ExitCode, Json, Url, app, connect, console, fail
+from service.client import Subgrad
 
 
 class Form(StrEnum):
@@ -20,6 +21,7 @@ class Form(StrEnum):
 class What(StrEnum):
     EPOCHS = "epochs"
     LAYERS = "layers"
+    WEIGHTS = "weights"
 
 
 @app.command()
@@ -39,8 +41,10 @@ def compare(
 def export(
     *,
     job_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a job.")],
-    form: Annotated[Form, typer.Option("--format", help="Kind of file.")] = Form.CSV,
-    what: Annotated[What, typer.Option(help="Which series.")] = What.EPOCHS,
+    form: Annotated[Form, typer.Option("--format", help="Of series; weights: safetensors.")] = (
+        Form.CSV
+    ),
+    what: Annotated[What, typer.Option(help="A series, or the final weights.")] = What.EPOCHS,
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="- is standard output.")
     ] = "-",
@@ -51,18 +55,15 @@ def export(
     url: Url = None,
     api_key: ApiKey = None,
 ) -> None:
-    """Write what a job measured into a file. With --json: as JSON, whatever the format."""
-    if form is Form.PARQUET and not json and output == "-" and sys.stdout.isatty():
-        fail(ExitCode.USAGE, "Parquet is no text for a terminal: name a file with -o.")
+    """Write what a job measured, or its final weights, into a file. With --json: as JSON, whatever
+    the format."""
+    if json and what is What.WEIGHTS:
+        fail(ExitCode.USAGE, "There is no JSON of weights: leave --json out.")
+    is_text = json or (form is Form.CSV and what is not What.WEIGHTS)
+    if not is_text and output == "-" and sys.stdout.isatty():
+        fail(ExitCode.USAGE, "This is no text for a terminal: name a file with -o.")
     with connect(url, api_key) as client:
-        if json:
-            read = client.jobs.epochs if what is What.EPOCHS else client.jobs.layers
-            series = read(job_id, max_points=max_points)
-            content = series.model_dump_json(exclude_unset=True).encode() + b"\n"
-        else:
-            content = client.jobs.export(
-                job_id, what=what.value, form=form.value, max_points=max_points
-            )
+        content = _read(client, job_id, what, None if json else form, max_points)
     if output == "-":
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
@@ -71,6 +72,19 @@ def export(
         Path(output).write_bytes(content)
     except OSError as error:
         fail(ExitCode.USAGE, f"Cannot write {output}: {error.strerror}.")
+
+
+def _read(
+    client: Subgrad, job_id: str, what: What, form: Form | None, max_points: int | None
+) -> bytes:
+    """The file's content; a form of None is JSON."""
+    if what is What.WEIGHTS:
+        return client.jobs.weights(job_id)
+    if form is None:
+        read = client.jobs.epochs if what is What.EPOCHS else client.jobs.layers
+        return tables.as_json(read(job_id, max_points=max_points)).encode() + b"\n"
+    kind: Literal["epochs", "layers"] = "epochs" if what is What.EPOCHS else "layers"
+    return client.jobs.export(job_id, what=kind, form=form.value, max_points=max_points)
 
 
 @app.command()

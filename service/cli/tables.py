@@ -204,7 +204,12 @@ def _(comparison: Comparison, width: int) -> list[RenderableType]:
             curves.add_row(curve.quantity, *map(number, lasts), where)
     first = comparison.first_differing_epoch
     told = "never differ" if first is None else f"differ from epoch {first} on"
-    return [*parts, curves, f"The numbers {told}."]
+    parting = []
+    if comparison.first_differing_step is not None:
+        where = ", ".join(map(str, comparison.first_differing_layers)) or "none (the loss)"
+        step = f"{comparison.first_differing_step:,}"
+        parting = [f"Their weights part in step {step}, at a kink of hidden layer {where}."]
+    return [*parts, curves, f"The numbers {told}.", *parting]
 
 
 def _warnings(warnings: Sequence[SpecWarning]) -> list[RenderableType]:

@@ -110,6 +110,11 @@ def export(
     )
 
 
+def weights(job_id: str) -> Call[bytes]:
+    """The weights that a job ended with, in the safetensors format."""
+    return Call(method="GET", path=_job(job_id, "weights"), read=calls.content)
+
+
 def events(job_id: str, *, last_event_id: str = "") -> Stream[JobEvent]:
     """The job's events so far, then each as it happens, until it has ended. A stream that is cut
     is taken up where it was: every event comes exactly once."""

@@ -162,6 +162,7 @@ class _Jobs:
     layers = Operation(job_calls.layers)
     units = Operation(job_calls.units)
     export = Operation(job_calls.export)
+    weights = Operation(job_calls.weights)
     events = Streaming(job_calls.events)
 
 

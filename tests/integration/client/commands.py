@@ -41,7 +41,7 @@ class CommandLine:
             input=stdin.encode() if isinstance(stdin, str) else stdin,
             env=self.environment | dict(environment or {}),
             capture_output=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         ran = Ran(code=done.returncode, out=done.stdout.decode(), errors=done.stderr.decode())

@@ -171,9 +171,23 @@ def test_jobs_are_compared(run: CommandLine, client: Subgrad, trained: Job) -> N
     told = run("compare", trained.id, other.id)
     assert "/seed" in told.out
     assert "differ from epoch 0 on" in told.out
+    assert "weights part" not in told.out  # of twins alone
     assert is_readable(told.out)
     assert run("compare", trained.id, other.id, "--json").json["first_differing_epoch"] == 0
     assert run("compare", trained.id).code == 4
+
+
+def test_twins_are_told_where_they_part(run: CommandLine, client: Subgrad) -> None:
+    # A single normalised unit is exactly 0, at the kink, in the very first step.
+    at_the_kink = SMALL | {"network": {"hidden": [1], "normalization": "layer"}}
+    twins = [
+        at_the_kink | {"activation": {"name": "relu", "derivative_at_zero": value}}
+        for value in (0, 1)
+    ]
+    ids = [client.jobs.wait(client.jobs.create(twin).id).id for twin in twins]
+    told = run("compare", *ids).out
+    assert "Their weights part in step 1, at a kink of hidden layer 0." in told
+    assert is_readable(told)
 
 
 def test_series_are_exported(run: CommandLine, trained: Job, tmp_path: Path) -> None:
@@ -185,6 +199,7 @@ def test_series_are_exported(run: CommandLine, trained: Job, tmp_path: Path) -> 
     assert (written.code, written.out) == (0, "")
     assert parquet.read_table(file).num_rows == 4
     assert run("export", trained.id, "--json").json["columns"]["epoch"] == [0, 1, 2, 3]
+    assert run("export", trained.id, "--what", "weights", "--json").code == 2
     missing = run("export", trained.id, "-o", str(tmp_path / "no" / "folder"))
     assert missing.code == 2
     assert "No such file" in missing.errors

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file
 
 from service.client import resources
 from tests.architecture.tree import ROOT
@@ -30,13 +31,14 @@ def test_the_shells_examples_run(url: str, tmp_path: Path) -> None:
         env=CommandLine(url).environment | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "20 succeeded" in done.stdout
     assert is_readable(done.stdout)
     assert (tmp_path / "layers.csv").read_text().startswith("epoch,layer")
+    assert load_file(tmp_path / "weights.safetensors")["0.weight"].shape == (32, 64)
     assert '"event":"end"' in (tmp_path / "events.jsonl").read_text().splitlines()[-1]
 
 

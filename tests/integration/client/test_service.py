@@ -8,6 +8,7 @@ import random
 
 import pytest
 from pyarrow import parquet
+from safetensors.numpy import load
 
 from service.client import (
     AsyncSubgrad,
@@ -81,6 +82,16 @@ def test_series_come_as_files(client: Subgrad) -> None:
     content = client.jobs.export(job.id, what="layers", form="parquet", columns=["epoch", "dead"])
     table = parquet.read_table(io.BytesIO(content))
     assert table.column_names == ["epoch", "dead"]
+
+
+def test_final_weights_come_as_safetensors(client: Subgrad) -> None:
+    job = client.jobs.wait(client.jobs.create(SMALL).id)
+    assert set(load(client.jobs.weights(job.id))) >= {"0.weight", "0.bias"}
+    queued = client.jobs.create(LONG)
+    with pytest.raises(NotFound) as raised:
+        client.jobs.weights(queued.id)
+    assert raised.value.code == "weights_not_kept"
+    client.jobs.cancel(queued.id)
 
 
 def test_one_key_is_one_job(client: Subgrad) -> None:
