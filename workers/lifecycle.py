@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, cast
 
 import structlog
@@ -51,7 +52,14 @@ class TrainingProcess:
     """One `python -m workers.trainer`, started anew rather than forked: a fork of a process that
     has used torch or CUDA hangs."""
 
-    def __init__(self, *, threads: int, on_ready: Callable[[], None], memory_mb: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        threads: int,
+        on_ready: Callable[[], None],
+        memory_mb: int = 0,
+        data_home: Path | None = None,
+    ) -> None:
         self.inbox: Inbox = queue.Queue(_BACKLOG)
         self._on_ready = on_ready
         self._idle = threading.Event()
@@ -59,6 +67,7 @@ class TrainingProcess:
         self._memory_killer = MemoryKiller()
         self._ready_bytes = 0
         options = ["--threads", str(threads), "--memory-mb", str(memory_mb)]
+        options += ["--data-home", str(data_home)] if data_home else []
         process = subprocess.Popen(
             [sys.executable, "-m", "workers.trainer", *options],
             stdin=subprocess.PIPE,

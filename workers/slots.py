@@ -18,6 +18,7 @@ class Slot:
         self._threads = threads_per_slot(settings)
         self._memory_mb = settings.trainer_memory_mb
         self._may_grow_bytes = settings.trainer_growth_mb * 2**20
+        self._data_home = settings.data_home
         self._loaded = threading.Event()
         self._process: TrainingProcess | None = None
 
@@ -31,7 +32,10 @@ class Slot:
         if self._process is None or not self._process.is_alive:
             self._loaded = threading.Event()
             self._process = TrainingProcess(
-                threads=self._threads, memory_mb=self._memory_mb, on_ready=self._loaded.set
+                threads=self._threads,
+                memory_mb=self._memory_mb,
+                data_home=self._data_home,
+                on_ready=self._loaded.set,
             )
         return self._process
 

@@ -12,6 +12,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import IO
 
 import torch
@@ -27,8 +28,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m workers.trainer", description=__doc__)
     parser.add_argument("--threads", type=int, required=True, help="members trained side by side")
     parser.add_argument("--memory-mb", type=int, default=0, help="may allocate so much; 0: any")
+    parser.add_argument("--data-home", type=Path, help="folder of data sets from elsewhere")
     options = parser.parse_args()
-    threads = options.threads
     _limit_memory(options.memory_mb)
     out = _private_stdout()
     torch.set_num_threads(1)  # `train` makes better use of threads
@@ -41,7 +42,7 @@ def main() -> None:
             os._exit(0)
 
     say(Ready())
-    serve(sys.stdin, say, threads)
+    serve(sys.stdin, say, options.threads, options.data_home)
 
 
 def _limit_memory(megabytes: int) -> None:
@@ -60,7 +61,9 @@ def _private_stdout() -> IO[str]:
     return out
 
 
-def serve(commands: IO[str], say: Callable[[BaseModel], None], threads: int) -> None:
+def serve(
+    commands: IO[str], say: Callable[[BaseModel], None], threads: int, data_home: Path | None
+) -> None:
     """Trains one cohort after another until the commands end."""
     cohorts: queue.Queue[tuple[Train, Control]] = queue.Queue()
 
@@ -86,18 +89,23 @@ def serve(commands: IO[str], say: Callable[[BaseModel], None], threads: int) -> 
     threading.Thread(target=listen, name="commands", daemon=True).start()
     while True:
         command, control = cohorts.get()
-        _train(command, control, say, threads)
+        _train(command, control, say, threads, data_home)
         say(Idle())
 
 
 def _train(
-    command: Train, control: Control, say: Callable[[BaseModel], None], threads: int
+    command: Train,
+    control: Control,
+    say: Callable[[BaseModel], None],
+    threads: int,
+    data_home: Path | None,
 ) -> None:
     members = tuple(Member(id=one.id, spec=one.spec) for one in command.members)
     try:
         device = select_device(members[0].spec.device)
         cohort = Cohort(members=members)
-        for event in train(cohort, device=device, control=control, threads=threads):
+        events = train(cohort, device=device, control=control, threads=threads, data_home=data_home)
+        for event in events:
             say(event)
     except Exception as error:  # whatever it was, it becomes the job's reason
         traceback.print_exc()

@@ -10,8 +10,8 @@ class Limits(BaseModel):
     max_layers: int = Field(32, ge=1, description="Hidden layers of a network")
     max_units: int = Field(4096, ge=1, description="Units of a hidden layer")
     max_parameters: int = Field(20_000_000, ge=1, description="Parameters of a network")
-    max_examples: int = Field(1_000_000, ge=1, description="Examples of a synthetic data set")
-    max_values: int = Field(50_000_000, ge=1, description="Examples times features of a data set")
+    max_examples: int = Field(1_000_000, ge=1, description="Examples of a data set")
+    max_values: int = Field(60_000_000, ge=1, description="Examples times features of a data set")
     max_batch_size: int = Field(65_536, ge=1, description="Examples of a mini-batch")
     max_window_values: int = Field(
         100_000_000,

@@ -1,0 +1,57 @@
+"""Data sets from elsewhere, through the real path."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.openml import PublishedSet
+from tests.specs import SMALL
+from tests.stack import Stack, digits_spec
+
+ROWS = [(i % 7, (i * i) % 5, "b" if i % 7 > 3 else "a") for i in range(70)]
+FETCHED = PublishedSet(name="fetched", rows=ROWS, labels=["a", "b"])
+NOWHERE = {"https_proxy": "http://127.0.0.1:9"}
+"""Nobody listens there: to the process there is no network."""
+
+
+def test_a_set_of_openml_is_trained_on_and_an_untrue_declaration_fails_the_job(
+    stack: Stack,
+) -> None:
+    FETCHED.put_into(stack.settings.data_home)
+    stack.start("service.api")
+    stack.start("service.dispatch")
+    stack.start("workers", environment=NOWHERE)
+    stack.wait_until_ready()
+    spec = digits_spec(dataset=FETCHED.spec)
+    good = stack.post(spec)
+    untrue = stack.post(spec | {"dataset": FETCHED.spec | {"examples": 71}})
+    absent = stack.post(spec | {"dataset": FETCHED.spec | {"openml_name": "absent"}})
+    job = stack.ended(good)
+    assert (job["status"], job["outcome"]) == ("succeeded", "completed")
+    assert stack.epochs(good)["train_loss"][-1] < stack.epochs(good)["train_loss"][0]
+    for job_id, detail in ((untrue, "has examples 70"), (absent, "cannot be reached")):
+        job = stack.ended(job_id)
+        assert (job["status"], job["reason"]) == ("failed", "invalid_data")
+        assert detail in job["detail"]
+
+
+@pytest.mark.parametrize(("is_there", "status"), [(True, 0), (False, 1)])
+def test_training_alone_takes_a_folder_of_data_sets(
+    tmp_path: Path, is_there: bool, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(*next(iter(NOWHERE.items())))
+    if is_there:
+        FETCHED.put_into(tmp_path)
+    spec = SMALL | {"dataset": FETCHED.spec, "loss": {"name": "cross_entropy"}}
+    done = subprocess.run(
+        [sys.executable, "-m", "workers.training", "--data-home", str(tmp_path), "-"],
+        input=json.dumps(spec),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (status, "")
+    assert json.loads(done.stdout.splitlines()[-1])["kind"] == ("end" if is_there else "failed")
