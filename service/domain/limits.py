@@ -20,3 +20,12 @@ class Limits(BaseModel):
     )
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Bytes of a request body")
     max_members: int = Field(10_000, ge=1, description="Members of a sweep")
+    max_upload_bytes: int = Field(
+        33_554_432, ge=1024, description="Bytes of an uploaded file, packed and unpacked"
+    )
+    max_upload_values: int = Field(
+        4_000_000, ge=1, description="Rows times columns of an uploaded data set"
+    )
+    max_upload_columns: int = Field(
+        10_000, ge=2, description="Columns of an uploaded data set, the target among them"
+    )

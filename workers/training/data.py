@@ -26,10 +26,12 @@ from service.domain.datasets import (
     SyntheticLinear,
     SyntheticSine,
     TwoMoons,
+    Upload,
 )
 from service.domain.errors import InvalidData
 from service.domain.spec import JobSpec
 from workers.training.openml import Array, Examples, fetch_openml
+from workers.training.uploads import read_upload
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +95,8 @@ def examples(dataset: Dataset, data_home: Path | None = None) -> Examples:
         return SYNTHETIC[type(dataset)](dataset, np.random.default_rng(dataset.seed))
     if isinstance(dataset, OpenMl):
         return fetch_openml(dataset, data_home)
+    if isinstance(dataset, Upload):
+        return read_upload(dataset, data_home)
     raise InvalidData(f"There is no loader for the data set {dataset.name!r}.")
 
 

@@ -9,7 +9,15 @@ from pydantic import Field
 
 from service.domain.datasets.base import Classification, Dataset, Image, Regression
 from service.domain.datasets.bundled import BreastCancer, Bundled, Diabetes, Digits, Iris, Wine
-from service.domain.datasets.declared import WELL_KNOWN, Declared, KnownSet, OpenMl
+from service.domain.datasets.declared import (
+    FIND_SIZES,
+    WELL_KNOWN,
+    Declared,
+    FindSizes,
+    KnownSet,
+    OpenMl,
+    Upload,
+)
 from service.domain.datasets.synthetic import (
     Blobs,
     Spirals,
@@ -32,11 +40,13 @@ AnyDataset = Annotated[
     | TwoMoons
     | Spirals
     | Blobs
-    | OpenMl,
+    | OpenMl
+    | Upload,
     Field(discriminator="name"),
 ]
 
 __all__ = [
+    "FIND_SIZES",
     "WELL_KNOWN",
     "AnyDataset",
     "Blobs",
@@ -44,6 +54,7 @@ __all__ = [
     "Classification",
     "Dataset",
     "Declared",
+    "FindSizes",
     "Image",
     "KnownSet",
     "OpenMl",
@@ -54,4 +65,5 @@ __all__ = [
     "SyntheticLinear",
     "SyntheticSine",
     "TwoMoons",
+    "Upload",
 ]

@@ -1,9 +1,10 @@
 """Data sets that come from elsewhere. Their sizes stand in the spec, so that shapes, costs and
 cohorts follow from it before anybody has seen the data; whoever loads them compares."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from service.domain.base import JsonObject
 from service.domain.datasets.base import Dataset, Image, ScaleTarget
@@ -85,10 +86,10 @@ def find_known(name: Any, version: Any) -> KnownSet | None:
 
 
 def _make_sizes_optional(schema: JsonObject) -> None:
-    # They are always there after validation; in front of it they may be missing for known sets.
+    # They are always there after validation, and may be missing before it.
     schema["required"] = [name for name in schema["required"] if name not in SIZES]
     for name in SIZES:
-        schema["properties"][name]["description"] += " May be left out for well-known sets."
+        schema["properties"][name]["description"] += " May be left out where it is known."
 
 
 class OpenMl(Declared):
@@ -126,3 +127,58 @@ class OpenMl(Declared):
     def image(self) -> Image | None:
         known = find_known(self.openml_name, self.version)
         return None if known is None else known.image
+
+
+FindSizes = Callable[[str], JsonObject | None]
+"""The sizes of an uploaded data set by its id; None where there is none."""
+
+FIND_SIZES = "find_sizes"
+"""Under this name a FindSizes stands in the context of a validation that knows the uploads."""
+
+
+def _find_sizes(dataset_id: Any, info: ValidationInfo) -> JsonObject | None:
+    find: FindSizes | None = (info.context or {}).get(FIND_SIZES)
+    return find(dataset_id) if find is not None and isinstance(dataset_id, str) else None
+
+
+class Upload(Declared):
+    """The sizes are those that the upload has: they are filled in when the job is submitted."""
+
+    model_config = ConfigDict(json_schema_extra=_make_sizes_optional)
+
+    name: Literal["upload"]
+    title = "A data set that was uploaded: see POST /v1/datasets"
+    dataset_id: Annotated[
+        str,
+        Field(
+            pattern="^dat_[0-9a-f]{32}$",
+            description="Id of the data set, which follows from its content",
+            examples=["dat_5f0c1d2e3f4a5b6c7d8e9f0a1b2c3d4e"],
+        ),
+    ]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, document: Any, info: ValidationInfo) -> Any:
+        if not isinstance(document, dict) or FIND_SIZES not in (info.context or {}):
+            return document
+        # Of an unknown data set only the id is refused, and not the sizes that nobody knows.
+        unknown = {"examples": 2, "features": 1}
+        return (_find_sizes(document.get("dataset_id"), info) or unknown) | document
+
+    @field_validator("dataset_id")
+    @classmethod
+    def _exists(cls, dataset_id: str, info: ValidationInfo) -> str:
+        if FIND_SIZES in (info.context or {}) and _find_sizes(dataset_id, info) is None:
+            raise ValueError("there is no such data set; GET /v1/datasets lists those that exist")
+        return dataset_id
+
+    @model_validator(mode="after")
+    def _agrees(self, info: ValidationInfo) -> "Upload":
+        true = _find_sizes(self.dataset_id, info)
+        if true is not None and any(getattr(self, k) != v for k, v in true.items()):
+            sizes = ", ".join(
+                f"{name} {'null' if value is None else value}" for name, value in true.items()
+            )
+            raise ValueError(f"{self.dataset_id} has {sizes}; they may be left out")
+        return self

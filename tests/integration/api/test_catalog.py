@@ -100,6 +100,8 @@ def test_everything_named_is_accepted(catalog: dict[str, Any]) -> None:
             JobSpec.model_validate(SMALL | {field: value})
     for loss in catalog["losses"]:
         for dataset in catalog["datasets"]:
+            if dataset["required"] and not dataset["known"]:
+                continue  # which there are is not the catalogue's to say
             for known in dataset["known"] or [{"parameters": {}}]:
                 named = {"name": dataset["name"]} | known["parameters"]
                 fields = {"loss": {"name": loss["name"]}, "dataset": named}

@@ -38,6 +38,30 @@ def test_a_set_of_openml_is_trained_on_and_an_untrue_declaration_fails_the_job(
         assert detail in job["detail"]
 
 
+def test_an_uploaded_set_is_trained_on_again_after_its_file_is_lost_or_spoilt(stack: Stack) -> None:
+    stack.start_all()
+    text = "x0,x1,y\n" + "".join(f"{a},{b},{label}\n" for a, b, label in ROWS)
+    made = stack.http.post(
+        "/v1/datasets",
+        content=text,
+        params={"task": "classification", "target": "y"},
+        headers={"Content-Type": "text/csv"},
+    )
+    dataset_id = made.raise_for_status().json()["id"]
+    spec = digits_spec(dataset={"name": "upload", "dataset_id": dataset_id})
+    first = stack.ended(stack.post(spec))
+    assert (first["status"], first["outcome"]) == ("succeeded", "completed")
+    series = stack.epochs(first["id"])
+    assert series["train_loss"][-1] < series["train_loss"][0]
+    file = stack.settings.data_home / "uploads" / dataset_id
+    whole = file.read_bytes()
+    for spoil in (file.unlink, lambda: file.write_bytes(whole[:-8])):
+        spoil()
+        assert stack.epochs(stack.ended(stack.post(spec))["id"]) == series
+        assert file.read_bytes() == whole
+    assert [one.name for one in file.parent.iterdir()] == [dataset_id]
+
+
 @pytest.mark.parametrize(("is_there", "status"), [(True, 0), (False, 1)])
 def test_training_alone_takes_a_folder_of_data_sets(
     tmp_path: Path, is_there: bool, status: int, monkeypatch: pytest.MonkeyPatch
