@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api import examples
+from service.api import dataset_examples
 from service.api.body import read_bytes
 from service.api.dependencies import DatabaseDep, DatasetId, SettingsDep
 from service.api.errors import ApiError, invalid
@@ -68,11 +68,11 @@ async def _read_file(request: Request, settings: SettingsDep) -> tuple[str, byte
     status_code=HTTPStatus.CREATED,
     openapi_extra=UPLOAD_BODY,
     responses={
-        HTTPStatus.CREATED: answer_with(examples.DATASET, LOCATION, DATASET_LINKS),
+        HTTPStatus.CREATED: answer_with(dataset_examples.DATASET, LOCATION, DATASET_LINKS),
         HTTPStatus.OK: {
             "description": "The same data were uploaded before",
             "model": UploadedDataset,
-            **answer_with(examples.DATASET, LOCATION, DATASET_LINKS),
+            **answer_with(dataset_examples.DATASET, LOCATION, DATASET_LINKS),
         },
         **problems("body_too_large", "unsupported_media_type", "invalid_dataset"),
     },
@@ -122,7 +122,7 @@ def _row(prepared: Prepared, name: str | None) -> dict[str, object]:
     }
 
 
-@router.get("", responses={HTTPStatus.OK: answer_with(examples.DATASET_PAGE), **problems()})
+@router.get("", responses={HTTPStatus.OK: answer_with(dataset_examples.DATASET_PAGE), **problems()})
 def list_datasets(query: Annotated[DatasetQuery, Query()], database: DatabaseDep) -> DatasetPage:
     """List uploaded data sets, newest first."""
     wanted = DatasetFilter(**query.model_dump(exclude={"limit", "cursor"}))
@@ -143,7 +143,7 @@ def list_datasets(query: Annotated[DatasetQuery, Query()], database: DatabaseDep
 @router.get(
     "/{dataset_id}",
     responses={
-        HTTPStatus.OK: answer_with(examples.DATASET, links=DATASET_LINKS),
+        HTTPStatus.OK: answer_with(dataset_examples.DATASET, links=DATASET_LINKS),
         **problems("dataset_not_found"),
     },
 )

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 
-from service.api import examples
+from service.api import dataset_examples, examples
 from service.api.errors import MEDIA_TYPE, PHRASES, PROBLEMS, ApiError, Problem
 from service.api.negotiation import choose
 from service.api.validation import pointer
@@ -39,7 +39,7 @@ UPLOAD_BODY = {
     "requestBody": {
         "required": True,
         "content": {
-            CSV: {"schema": {"type": "string"}, "example": examples.UPLOAD_CSV},
+            CSV: {"schema": {"type": "string"}, "example": dataset_examples.UPLOAD_CSV},
             PARQUET: {"schema": {"type": "string", "format": "binary"}},
             NPZ: {"schema": {"type": "string", "format": "binary"}},
         },
@@ -97,7 +97,7 @@ _DETAILS = {
     "method_not_allowed": "PUT is not possible here. Possible: GET, POST.",
     "not_acceptable": "Accept is 'image/png'; this path answers with application/json.",
     "job_not_found": f"There is no job '{examples.JOB_ID}'. GET /v1/jobs lists the jobs.",
-    "dataset_not_found": f"There is no data set '{examples.DATASET_ID}'.",
+    "dataset_not_found": f"There is no data set '{dataset_examples.DATASET_ID}'.",
     "invalid_dataset": "Line 3, column 'width': 'n/a' is no finite number.",
     "sweep_not_found": f"There is no sweep '{examples.SWEEP_ID}'. GET /v1/sweeps lists them.",
     "move_refused": "The job has ended (succeeded), so there is nothing to cancel.",

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from pydantic import TypeAdapter
 
-from service.api import examples
+from service.api import dataset_examples, examples
 from service.api.datasets import DatasetPage
 from service.api.errors import PROBLEMS, Problem
 from service.api.jobs import JobPage
@@ -107,8 +107,8 @@ def test_the_examples_are_what_the_schemas_say() -> None:
     TypeAdapter(LayerSeries).validate_python(examples.LAYERS)
     TypeAdapter(Comparison).validate_python(examples.COMPARISON)
     TypeAdapter(EpochSeries).validate_python(examples.EPOCHS)
-    TypeAdapter(UploadedDataset).validate_python(examples.DATASET)
-    TypeAdapter(DatasetPage).validate_python(examples.DATASET_PAGE)
+    TypeAdapter(UploadedDataset).validate_python(dataset_examples.DATASET)
+    TypeAdapter(DatasetPage).validate_python(dataset_examples.DATASET_PAGE)
     TypeAdapter(UnitSeries).validate_python(examples.UNITS)
 
 
