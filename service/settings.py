@@ -83,6 +83,11 @@ class Settings(BaseSettings):
         return self.home.expanduser().resolve()
 
     @property
+    def data_home(self) -> Path:
+        """Where workers keep data sets that come from elsewhere. May be deleted at any time."""
+        return self.resolved_home / "datasets"
+
+    @property
     def resolved_database_url(self) -> str:
         return self.database_url or f"sqlite:///{self.resolved_home / 'subgrad.sqlite3'}"
 

@@ -20,6 +20,7 @@ class Slot:
             "memory-mb": settings.trainer_memory_mb,
             "checkpoint-s": settings.checkpoint_s,
             "largest-mb": settings.largest_weights_mb,
+            "data-home": settings.data_home,
         }
         self._options = [f"--{name}={value}" for name, value in options.items()]
         self._may_grow_bytes = settings.trainer_growth_mb * 2**20

@@ -25,6 +25,7 @@ from workers.lifecycle import Exited, TrainingProcess
 from workers.protocol import Assignment, Drain, Notice, Stop, Train
 from workers.recorder import Recorder
 from workers.slots import Slot
+from workers.uploads import UploadCache
 
 _log = structlog.get_logger(__name__)
 
@@ -51,6 +52,7 @@ class Supervisor:
         self._recorder = Recorder(
             self._database, max_attempts=settings.max_attempts, stop=self._stopping
         )
+        self._uploads = UploadCache(self._database, settings.data_home)
         self._leases = Leases(self._database, self._worker, lease_s=settings.lease_s)
         self._free: queue.Queue[Slot] = queue.Queue()
         self._slots = [Slot(settings) for _ in range(settings.worker_slots)]
@@ -118,6 +120,7 @@ class Supervisor:
         process = slot.warm()
         try:
             with self._leases.keeping(holding):
+                self._uploads.provide(one.spec.dataset for one in claimed)
                 process.send(Train(members=self._assignments(claimed)))
                 self._oversee(process, holding)
         except Exception:

@@ -12,13 +12,14 @@ import resource
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import IO
 
 import torch
 from pydantic import BaseModel
 
-from service.domain.events import FailedEvent
+from service.domain.events import FailedEvent, TrainingEvent
 from service.domain.states import Reason
 from workers.protocol import COMMAND, Drain, Idle, Ready, Saved, Stop, Train, Weights
 from workers.training import Cohort, Control, Keeping, Member, select_device, train
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--memory-mb", type=int, default=0, help="may allocate so much; 0: any")
     parser.add_argument("--checkpoint-s", type=float, default=math.inf, help="between checkpoints")
     parser.add_argument("--largest-mb", type=int, default=64, help="of a checkpoint or of weights")
+    parser.add_argument("--data-home", type=Path, help="folder of data sets from elsewhere")
     options = parser.parse_args()
     _limit_memory(options.memory_mb)
     out = _private_stdout()
@@ -48,7 +50,18 @@ def main() -> None:
             every_s=options.checkpoint_s,
             checkpoints={one.id: one.checkpoint for one in command.members if one.checkpoint},
         )
-        _train(command, control, say, options.threads, keeping)
+
+        def events(cohort: Cohort, device: torch.device) -> Iterator[TrainingEvent]:
+            return train(
+                cohort,
+                device=device,
+                control=control,
+                threads=options.threads,
+                keeping=keeping,
+                data_home=options.data_home,
+            )
+
+        _train(command, say, events)
 
     say(Ready())
     serve(sys.stdin, train_cohort, lambda: say(Idle()))
@@ -124,18 +137,14 @@ def serve(
 
 def _train(
     command: Train,
-    control: Control,
     say: Callable[[BaseModel], None],
-    threads: int,
-    keeping: Keeping,
+    events: Callable[[Cohort, torch.device], Iterator[TrainingEvent]],
 ) -> None:
     members = tuple(Member(id=one.id, spec=one.spec) for one in command.members)
     try:
         device = select_device(members[0].spec.device)
         cohort = Cohort(members=members)
-        for event in train(
-            cohort, device=device, control=control, threads=threads, keeping=keeping
-        ):
+        for event in events(cohort, device):
             say(event)
     except Exception as error:  # whatever it was, it becomes the job's reason
         traceback.print_exc()

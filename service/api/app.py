@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI
 from service.api import (
     catalog,
     compare,
+    datasets,
     errors,
     events,
     health,
@@ -81,6 +82,7 @@ def create_app(
         sweeps,
         sweep_events,
         compare,
+        datasets,
         catalog,
         health,
         pages,

@@ -15,10 +15,11 @@ from fastapi import Depends, Request
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from service.api.dependencies import SettingsDep
+from service.api.dependencies import FindSizesDep, SettingsDep
 from service.api.errors import MOST_ERRORS, ApiError
 from service.api.validation import describe_spec_errors, describe_sweep_errors, pointer
 from service.domain.base import JsonObject, SpecModel
+from service.domain.datasets import FIND_SIZES, FindSizes
 from service.domain.errors import FieldError
 from service.domain.spec import JobSpec
 from service.domain.sweep import SweepSpec
@@ -51,9 +52,12 @@ class PostedSweep:
     digest: str
 
 
-async def read_spec(request: Request, settings: SettingsDep) -> PostedSpec:
+async def read_spec(
+    request: Request, settings: SettingsDep, find_sizes: FindSizesDep
+) -> PostedSpec:
     """The body of the request. Raises ApiError."""
-    return await run_in_threadpool(parse_spec, await _read_json(request, settings))
+    raw = await _read_json(request, settings)
+    return await run_in_threadpool(parse_spec, raw, find_sizes)
 
 
 async def read_sweep(request: Request, settings: SettingsDep) -> PostedSweep:
@@ -65,10 +69,11 @@ PostedSpecDep = Annotated[PostedSpec, Depends(read_spec)]
 PostedSweepDep = Annotated[PostedSweep, Depends(read_sweep)]
 
 
-def parse_spec(raw: bytes) -> PostedSpec:
+def parse_spec(raw: bytes, find_sizes: FindSizes | None = None) -> PostedSpec:
     document = _parse_object(raw)
     unsafe = _unsafe_values(document)
-    spec = _validate(document, JobSpec, describe_spec_errors, unsafe)
+    context = None if find_sizes is None else {FIND_SIZES: find_sizes}
+    spec = _validate(document, JobSpec, describe_spec_errors, unsafe, context)
     return PostedSpec(spec=spec, digest=_digest(document))
 
 
@@ -84,11 +89,12 @@ def _validate(
     model: type[Model],
     describe: Callable[[ValidationError], list[FieldError]],
     unsafe: Iterator[FieldError],
+    context: JsonObject | None = None,
 ) -> Model:
     errors = list(islice(unsafe, MOST_ERRORS))
     if not errors:
         try:
-            return model.model_validate(document)
+            return model.model_validate(document, context=context)
         except ValidationError as error:
             errors = describe(error)
     detail = "; ".join(f"{e.pointer or 'the body'}: {e.detail}" for e in errors[:3])
@@ -103,7 +109,7 @@ def _digest(document: JsonObject) -> str:
 
 async def _read_json(request: Request, settings: Settings) -> bytes:
     _require_json(request)
-    return await _read(request, settings.limits.max_body_bytes)
+    return await read_bytes(request, settings.limits.max_body_bytes)
 
 
 def _require_json(request: Request) -> None:
@@ -118,7 +124,7 @@ def _require_json(request: Request) -> None:
         )
 
 
-async def _read(request: Request, limit: int) -> bytes:
+async def read_bytes(request: Request, limit: int) -> bytes:
     """The body, of which never more than `limit` bytes and one chunk are held."""
     declared = request.headers.get("content-length", "")
     too_large = ApiError("body_too_large", f"The limit for a body is {limit:,} bytes.")

@@ -12,7 +12,7 @@ from service.api.dependencies import SettingsDep
 from service.api.openapi import problems
 from service.domain.activations import Activation, AnyActivation
 from service.domain.base import DomainModel, JsonObject, SpecModel
-from service.domain.datasets import AnyDataset, Dataset
+from service.domain.datasets import WELL_KNOWN, AnyDataset, Dataset, KnownSet, OpenMl
 from service.domain.limits import Limits
 from service.domain.losses import AnyLoss, Loss, Task
 from service.domain.metrics import EpochMetrics, LayerMetrics
@@ -54,14 +54,30 @@ class LossChoice(Kinked):
     tasks: list[Task]
 
 
-class DatasetChoice(Choice):
+class KnownDataset(BaseModel):
+    """A data set whose sizes need not be declared."""
+
+    parameters: JsonObject = Field(description="Values of the fields that name it")
     task: Task
-    examples: int = Field(description="With default parameters")
+    examples: int
     features: int
-    outputs: int = Field(description="Classes, or target columns")
+    outputs: int
+    image: list[int] | None
+
+
+class DatasetChoice(Choice):
+    required: list[str] = Field(
+        description="Fields besides the name that have no default. Where there are any, the next "
+        "five are null: they follow from the spec"
+    )
+    task: Task | None
+    examples: int | None = Field(description="With default parameters")
+    features: int | None
+    outputs: int | None = Field(description="Classes, or target columns")
     image: list[int] | None = Field(
         description="Channels, height and width where an example is an image, as a cnn needs it"
     )
+    known: list[KnownDataset] = Field(description="Whose sizes need not be declared")
 
 
 class Quantity(BaseModel):
@@ -178,17 +194,35 @@ def _loss(name: str, model: type[Loss]) -> LossChoice:
 
 
 def _dataset(name: str, model: type[Dataset]) -> DatasetChoice:
-    dataset = model.model_validate({"name": name})
     facts = _facts(name, model)
     facts["description"] = f"{model.title}. {facts['description']}".strip()
+    required = [field for field in model.model_json_schema()["required"] if field != "name"]
+    known = WELL_KNOWN if issubclass(model, OpenMl) else ()
+    sizes: JsonObject = dict.fromkeys(("task", "examples", "features", "outputs", "image"))
+    if not required:
+        sizes = _sizes(model.model_validate({"name": name}))
     return DatasetChoice(
         **facts,
-        task=model.task,
-        examples=dataset.example_count,
-        features=dataset.feature_count,
-        outputs=dataset.output_count,
-        image=None if dataset.image is None else list(dataset.image),
+        **sizes,
+        required=required,
+        known=[_known(name, model, one) for one in known],
     )
+
+
+def _known(name: str, model: type[Dataset], known: KnownSet) -> KnownDataset:
+    parameters = {"openml_name": known.name, "version": known.version}
+    dataset = model.model_validate({"name": name, **parameters})
+    return KnownDataset(parameters=parameters, **_sizes(dataset))
+
+
+def _sizes(dataset: Dataset) -> JsonObject:
+    return {
+        "task": dataset.task,
+        "examples": dataset.example_count,
+        "features": dataset.feature_count,
+        "outputs": dataset.output_count,
+        "image": None if dataset.image is None else list(dataset.image),
+    }
 
 
 def _quantities(model: type[DomainModel]) -> list[Quantity]:

@@ -4,8 +4,10 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Header, Path, Query, Request
 
-from service.db import Database
-from service.domain.errors import JobNotFound, SweepNotFound
+from service.db import Database, datasets
+from service.domain.base import JsonObject
+from service.domain.datasets import FindSizes
+from service.domain.errors import DatasetNotFound, JobNotFound, SweepNotFound
 from service.domain.ids import is_id
 from service.settings import Settings
 
@@ -38,10 +40,34 @@ async def _sweep_id(sweep_id: Annotated[str, _SWEEP_ID]) -> str:
     return sweep_id
 
 
+_DATASET_ID = Path(
+    description="Id of an uploaded data set", examples=["dat_5f0c1d2e3f4a5b6c7d8e9f0a1b2c3d4e"]
+)
+
+
+async def _dataset_id(dataset_id: Annotated[str, _DATASET_ID]) -> str:
+    if not is_id(dataset_id, "dat"):
+        raise DatasetNotFound(dataset_id)
+    return dataset_id
+
+
 SettingsDep = Annotated[Settings, Depends(_settings)]
 DatabaseDep = Annotated[Database, Depends(_database)]
+
+
+async def _find_sizes(database: DatabaseDep) -> FindSizes:
+    def find(dataset_id: str) -> JsonObject | None:
+        with database.reading() as session:
+            return datasets.find_sizes(session, dataset_id)
+
+    return find
+
+
+FindSizesDep = Annotated[FindSizes, Depends(_find_sizes)]
+"""Looks an uploaded data set up. Asks the database: not for the event loop."""
 JobId = Annotated[str, Depends(_job_id)]
 SweepId = Annotated[str, Depends(_sweep_id)]
+DatasetId = Annotated[str, Depends(_dataset_id)]
 IdempotencyKey = Annotated[
     str | None,
     Header(

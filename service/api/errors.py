@@ -19,14 +19,17 @@ from starlette.exceptions import HTTPException
 from service.api.validation import describe_parameter_errors
 from service.db import UNAVAILABLE
 from service.domain.errors import (
+    DatasetNotFound,
     DomainError,
     FieldError,
+    FormatUnavailable,
     IdempotencyConflict,
     JobNotFound,
     MoveRefused,
     QueueFull,
     SpecRejected,
     SweepNotFound,
+    UploadRefused,
     WeightsNotKept,
 )
 
@@ -51,13 +54,15 @@ PROBLEMS: Mapping[str, Kind] = {
     "job_not_found": Kind(status=404, title="There is no such job"),
     "weights_not_kept": Kind(status=404, title="There are no weights of this job"),
     "sweep_not_found": Kind(status=404, title="There is no such sweep"),
+    "dataset_not_found": Kind(status=404, title="There is no such data set"),
     "method_not_allowed": Kind(status=405, title="The path does not take this method"),
     "not_acceptable": Kind(status=406, title="There is no such representation"),
     "move_refused": Kind(status=409, title="The present state does not allow it"),
     "body_too_large": Kind(status=413, title="The body is too large"),
-    "unsupported_media_type": Kind(status=415, title="The body must be JSON"),
+    "unsupported_media_type": Kind(status=415, title="Bodies of this kind are not read"),
     "invalid_spec": Kind(status=422, title="The spec cannot be accepted"),
     "spec_rejected": Kind(status=422, title="The spec cannot be run here"),
+    "invalid_dataset": Kind(status=422, title="The file is no data set to train on"),
     "invalid_request": Kind(status=422, title="A parameter cannot be accepted"),
     "idempotency_conflict": Kind(status=422, title="The key was used with another body"),
     "queue_full": Kind(status=429, title="Too many jobs wait already", retry_after_s=5),
@@ -70,6 +75,9 @@ _CODE_OF: Mapping[type[DomainError], str] = {
     JobNotFound: "job_not_found",
     SweepNotFound: "sweep_not_found",
     WeightsNotKept: "weights_not_kept",
+    DatasetNotFound: "dataset_not_found",
+    UploadRefused: "invalid_dataset",
+    FormatUnavailable: "unsupported_media_type",
     MoveRefused: "move_refused",
     IdempotencyConflict: "idempotency_conflict",
     SpecRejected: "spec_rejected",
@@ -180,7 +188,7 @@ async def _on_api_error(request: Request, error: ApiError) -> Response:
 
 
 async def _on_domain_error(request: Request, error: DomainError) -> Response:
-    errors = error.errors if isinstance(error, SpecRejected) else []
+    errors = error.errors if isinstance(error, SpecRejected | UploadRefused) else []
     return problem_response(request, _CODE_OF[type(error)], str(error), errors)
 
 

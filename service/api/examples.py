@@ -64,6 +64,22 @@ SPECS: dict[str, dict[str, Any]] = {
             "epochs": 50,
         },
     },
+    "openml": {
+        "summary": "A data set of openml.org, whose sizes are declared",
+        "value": {
+            "dataset": {
+                "name": "openml",
+                "openml_name": "wdbc",
+                "version": 1,
+                "examples": 569,
+                "features": 30,
+                "classes": 2,
+            },
+            "activation": {"name": "relu", "derivative_at_zero": 0.5},
+            "loss": {"name": "cross_entropy"},
+            "optimizer": {"learning_rate": 0.1},
+        },
+    },
 }
 
 _METRICS = {

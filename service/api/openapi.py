@@ -8,17 +8,19 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 
-from service.api import examples
+from service.api import dataset_examples, examples
 from service.api.errors import MEDIA_TYPE, PHRASES, PROBLEMS, ApiError, Problem
 from service.api.negotiation import choose
 from service.api.validation import pointer
 from service.domain.errors import FieldError
 from service.domain.spec import JobSpec
 from service.domain.sweep import SweepSpec
+from service.uploads import CSV, NPZ, PARQUET
 
 TAGS = [
     {"name": "jobs", "description": "Training runs: submit, list, read, cancel, retry, delete."},
     {"name": "sweeps", "description": "Many runs from one base spec and axes, and their table."},
+    {"name": "datasets", "description": "Data sets of your own: upload, list, read, delete."},
     {"name": "series", "description": "What a run measured, per epoch, layer and unit."},
     {"name": "catalog", "description": "Everything a spec may say, and what is measured."},
     {"name": "health", "description": "For whoever keeps the service running."},
@@ -32,6 +34,17 @@ def _body(schema: str, of_examples: Any) -> dict[str, Any]:
 
 SPEC_BODY = _body("JobSpec", examples.SPECS)
 SWEEP_BODY = _body("SweepSpec", examples.SWEEP_SPECS)
+
+UPLOAD_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            CSV: {"schema": {"type": "string"}, "example": dataset_examples.UPLOAD_CSV},
+            PARQUET: {"schema": {"type": "string", "format": "binary"}},
+            NPZ: {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
 
 LOCATION = {"Location": {"description": "Path of the resource", "schema": {"type": "string"}}}
 
@@ -57,6 +70,7 @@ JOB_LINKS = _links(
         "delete": "delete_job",
     },
 )
+DATASET_LINKS = _links("dataset_id", {"self": "read_dataset", "delete": "delete_dataset"})
 SWEEP_LINKS = _links(
     "sweep_id",
     {
@@ -86,6 +100,8 @@ _DETAILS = {
     "weights_not_kept": f"The job '{examples.JOB_ID}' is running. Final weights are kept of jobs "
     "that succeeded, unless they are larger than SUBGRAD_LARGEST_WEIGHTS_MB.",
     "job_not_found": f"There is no job '{examples.JOB_ID}'. GET /v1/jobs lists the jobs.",
+    "dataset_not_found": f"There is no data set '{dataset_examples.DATASET_ID}'.",
+    "invalid_dataset": "Line 3, column 'width': 'n/a' is no finite number.",
     "sweep_not_found": f"There is no sweep '{examples.SWEEP_ID}'. GET /v1/sweeps lists them.",
     "move_refused": "The job has ended (succeeded), so there is nothing to cancel.",
     "body_too_large": "The limit for a body is 1,048,576 bytes.",

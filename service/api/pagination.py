@@ -5,11 +5,12 @@ import hashlib
 import json
 
 from service.api.errors import invalid
+from service.db.datasets import DatasetFilter
 from service.db.jobs import JobFilter
 from service.db.sweeps import SweepFilter
 from service.domain.ids import Prefix, is_id
 
-Filter = JobFilter | SweepFilter
+Filter = JobFilter | SweepFilter | DatasetFilter
 
 _POINTER = "/query/cursor"
 

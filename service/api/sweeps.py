@@ -10,7 +10,14 @@ from starlette.concurrency import run_in_threadpool
 from service.api import examples
 from service.api.body import PostedSweepDep
 from service.api.conditional import ETAG, NOT_MODIFIED, IfNoneMatch, WaitS, answer, wait_for_end
-from service.api.dependencies import DatabaseDep, IdempotencyKey, Priority, SettingsDep, SweepId
+from service.api.dependencies import (
+    DatabaseDep,
+    FindSizesDep,
+    IdempotencyKey,
+    Priority,
+    SettingsDep,
+    SweepId,
+)
 from service.api.errors import invalid
 from service.api.openapi import LOCATION, SWEEP_BODY, SWEEP_LINKS, answer_with, problems
 from service.api.pagination import decode_cursor, encode_cursor
@@ -78,6 +85,7 @@ def submit_sweep(
     posted: PostedSweepDep,
     settings: SettingsDep,
     database: DatabaseDep,
+    find_sizes: FindSizesDep,
     response: Response,
     idempotency_key: IdempotencyKey = None,
     dry_run: DryRun = False,
@@ -85,7 +93,7 @@ def submit_sweep(
 ) -> Sweep | Response:
     """Queue a job for each point of the axes: all of them, or none where one cannot run here. Or
     tell what they would cost."""
-    found = expand(posted.sweep, settings.limits, describe_spec_errors)
+    found = expand(posted.sweep, settings.limits, describe_spec_errors, find_sizes)
     members = [(member.spec, member.warnings) for member in found]
     if dry_run:
         pace, slots = look_back(database, settings)

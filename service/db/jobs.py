@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from service.db.datasets import note_uses
 from service.db.tables import (
     DEFAULT_OWNER,
     MEASURED,
@@ -30,6 +31,7 @@ from service.db.tables import (
 from service.db.turns import check_room
 from service.db.types import now
 from service.db.upsert import insert_all_ignoring, insert_ignoring
+from service.domain.datasets import Upload
 from service.domain.errors import IdempotencyConflict, JobNotFound, MoveRefused
 from service.domain.ids import new_id
 from service.domain.job import Job, SpecWarning, StatusChange
@@ -108,6 +110,8 @@ def enqueue(
     session.execute(insert(OutboxRow).values(announced=0, due_at=now()), ids)
     status = insert(StatusRow).values(seq=1, status=JobStatus.QUEUED, attempt=0, at=now())
     session.execute(status, ids)
+    used = ((one.id, one.spec.dataset) for one in new)
+    note_uses(session, [(i, data.dataset_id) for i, data in used if isinstance(data, Upload)])
 
 
 def claim_key(session: Session, key: str, fingerprint: str, resource_id: str) -> str | None:

@@ -116,6 +116,38 @@ class SweepRow(Base):
     )
 
 
+class DatasetRow(Base):
+    """An uploaded data set: `service.domain.uploads` says what its content is."""
+
+    __tablename__ = "datasets"
+
+    id: Mapped[str] = mapped_column(_ID, primary_key=True)
+    name: Mapped[str | None] = mapped_column(String(200))
+    task: Mapped[str] = mapped_column(_WORD)
+    target: Mapped[str] = mapped_column(String(200))
+    examples: Mapped[int]
+    features: Mapped[int]
+    classes: Mapped[int | None]
+    stored_bytes: Mapped[int]
+    columns: Mapped[list[Any]]
+    class_counts: Mapped[list[Any] | None]
+    created_at: Mapped[datetime]
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+    __table_args__ = (Index("ix_datasets_created", "created_at", "id"),)
+
+
+class DatasetUseRow(Base):
+    """A job whose spec names an uploaded data set, which cannot be deleted as long."""
+
+    __tablename__ = "dataset_uses"
+
+    job_id: Mapped[str] = mapped_column(
+        _ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    dataset_id: Mapped[str] = mapped_column(_ID, ForeignKey("datasets.id"), index=True)
+
+
 class StatusRow(Base):
     """One move of a job from state to state."""
 

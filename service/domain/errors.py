@@ -47,6 +47,28 @@ class SweepNotFound(DomainError):
         super().__init__(f"There is no sweep {sweep_id!r}. GET /v1/sweeps lists those that exist.")
 
 
+class DatasetNotFound(DomainError):
+    """No uploaded data set has this id."""
+
+    def __init__(self, dataset_id: str) -> None:
+        super().__init__(
+            f"There is no data set {dataset_id!r}. GET /v1/datasets lists those that exist."
+        )
+
+
+class UploadRefused(DomainError):
+    """The file is no data set that could be trained on. `pointer` says which parameter is wrong;
+    empty: the file is."""
+
+    def __init__(self, detail: str, pointer: str = "") -> None:
+        super().__init__(detail)
+        self.errors = [FieldError(pointer=pointer, detail=detail)]
+
+
+class FormatUnavailable(DomainError):
+    """Files of this kind could be read if a library were installed where the service runs."""
+
+
 class MoveRefused(DomainError):
     """The job's state does not allow what was asked."""
 

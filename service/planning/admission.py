@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-from service.domain.datasets import Synthetic
+from service.domain.datasets import Declared, Synthetic
 from service.domain.errors import FieldError
 from service.domain.job import SpecWarning
 from service.domain.limits import Limits
@@ -42,10 +42,11 @@ def _exceeded(spec: JobSpec, limits: Limits) -> Iterator[FieldError]:
         for layer in spec.layer_sizes
         if layer.kernel_size is not None
     ]
-    if isinstance(dataset, Synthetic):
+    if isinstance(dataset, Synthetic | Declared):
         values = dataset.example_count * dataset.feature_count
+        place = "/dataset/size" if isinstance(dataset, Synthetic) else "/dataset/examples"
         sizes += [
-            ("/dataset/size", "examples", dataset.size, limits.max_examples),
+            (place, "examples", dataset.example_count, limits.max_examples),
             ("/dataset", "examples times features", values, limits.max_values),
         ]
     for pointer, what, value, limit in sizes:

@@ -3,11 +3,13 @@
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
 
 from service.domain.base import JsonObject
+from service.domain.datasets import FIND_SIZES, FindSizes
 from service.domain.errors import FieldError, SpecRejected
 from service.domain.job import SpecWarning
 from service.domain.limits import Limits
@@ -34,19 +36,22 @@ class Member:
     warnings: list[SpecWarning]
 
 
-def expand(sweep: SweepSpec, limits: Limits, describe: Describe) -> list[Member]:
-    """All members, each of which may run here.
+def expand(
+    sweep: SweepSpec, limits: Limits, describe: Describe, find_sizes: FindSizes | None = None
+) -> list[Member]:
+    """All members, each of which may run here. `find_sizes` knows the uploaded data sets.
 
     Raises SpecRejected with pointers into the sweep's body: to the axis, or to a value of it,
     that an error comes from, else into `/base`. The first member with an error is named.
     """
     _check_size(sweep, limits)
+    context = None if find_sizes is None else {FIND_SIZES: cache(find_sizes)}
     members: list[Member] = []
     refused: dict[tuple[str, str], list[Point]] = {}
     for index, places in enumerate(_places(sweep)):
         point = tuple((path, value) for path, (_, value) in places.items())
         try:
-            spec = JobSpec.model_validate(_document(sweep.base, places))
+            spec = JobSpec.model_validate(_document(sweep.base, places), context=context)
             errors = check(spec, limits)
         except ValidationError as error:
             errors = describe(error)

@@ -29,7 +29,7 @@ ROOMS = {
     "numpy": ["workers/training/"],
     "fastapi": ["service/api/"],
     "starlette": ["service/api/"],
-    "pyarrow": ["service/api/tabular.py"],
+    "pyarrow": ["service/api/tabular.py", "service/uploads/parquet_file.py"],
     "celery": ["service/queue.py", "workers/app.py", "workers/tasks.py"],
     "kombu": ["service/queue.py", "workers/app.py", "workers/tasks.py"],
     "typer": ["service/cli/"],

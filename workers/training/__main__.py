@@ -24,12 +24,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m workers.training", description=__doc__)
     parser.add_argument("specs", nargs="+", metavar="SPEC", help="a job spec in JSON; -: stdin")
     parser.add_argument("--threads", type=int, default=1, help="members trained side by side")
+    parser.add_argument(
+        "--data-home", type=Path, metavar="DIR", help="folder that keeps data sets that are fetched"
+    )
     options = parser.parse_args(arguments)
     names = options.specs
     torch.set_num_threads(1)  # `train` makes better use of threads
     try:
         cohorts = _cohorts([Member(id=_id(names, i), spec=_read(n)) for i, n in enumerate(names)])
-        return max(_train(cohort, options.threads) for cohort in cohorts)
+        return max(_train(cohort, options.threads, options.data_home) for cohort in cohorts)
     except (SpecUnreadable, DeviceUnavailable) as error:
         print(error, file=sys.stderr)
         return 2
@@ -78,10 +81,10 @@ def _cohorts(members: list[Member]) -> list[Cohort]:
     return [Cohort(members=tuple(group)) for group in groups.values()]
 
 
-def _train(cohort: Cohort, threads: int) -> int:
+def _train(cohort: Cohort, threads: int, data_home: Path | None) -> int:
     status = 0
     device = select_device(cohort.spec.device)
-    for event in train(cohort, device=device, threads=threads):
+    for event in train(cohort, device=device, threads=threads, data_home=data_home):
         print(event.model_dump_json(), flush=True)
         status = 1 if isinstance(event, FailedEvent) else status
     return status

@@ -1,22 +1,24 @@
 """The arrays of a data set: loaded or drawn, split by a seed, scaled by the training part.
 
-Everything here follows from the spec's `dataset` alone and is computed in float64 with numpy, so
-all members of a cohort, all precisions and all devices see the same examples.
+Everything here follows from the spec's `dataset` alone, and from the data that it names. It is
+computed in float64 with numpy, so all members of a cohort, all precisions and all devices see the
+same examples.
 
 Legend: N examples, F features.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from service.domain.datasets import (
     Blobs,
     Bundled,
     Dataset,
+    OpenMl,
     Regression,
     Spirals,
     Synthetic,
@@ -24,13 +26,12 @@ from service.domain.datasets import (
     SyntheticLinear,
     SyntheticSine,
     TwoMoons,
+    Upload,
 )
 from service.domain.errors import InvalidData
 from service.domain.spec import JobSpec
-
-Array = NDArray[Any]
-Examples = tuple[Array, Array]
-"""Features [N, F] in float64; labels [N] in int64, or targets [N, 1] in float64."""
+from workers.training.openml import Array, Examples, fetch_openml
+from workers.training.uploads import read_upload
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +54,9 @@ class Data:
     validation: Part
 
 
-def load(spec: JobSpec) -> Data:
-    """The data of a spec, or `InvalidData` with what to change."""
+def load(spec: JobSpec, data_home: Path | None = None) -> Data:
+    """The data of a spec, or `InvalidData` with what to change. What has to be fetched is kept in
+    the folder `data_home`."""
     dataset = spec.dataset
     if dataset.task not in spec.loss.tasks:
         raise InvalidData(
@@ -74,10 +76,10 @@ def load(spec: JobSpec) -> Data:
             "Batch normalization would meet a mini-batch of one example, which has no variance. "
             "Choose another batch_size or another network.normalization."
         )
-    features, targets = examples(dataset)
+    features, targets = examples(dataset, data_home)
     train, validation = split(dataset, targets, spec.validation_examples)
     scaled = scale(features, train, dataset.scaling)
-    if isinstance(dataset, Regression) and dataset.scale_target:
+    if dataset.is_target_scaled:
         targets = scale(targets, train, "standard")
     return Data(
         train=Part(features=scaled[train], targets=targets[train]),
@@ -85,12 +87,16 @@ def load(spec: JobSpec) -> Data:
     )
 
 
-def examples(dataset: Dataset) -> Examples:
+def examples(dataset: Dataset, data_home: Path | None = None) -> Examples:
     """All examples of a data set, unscaled, in their own order."""
     if isinstance(dataset, Bundled):
         return _bundled(dataset)
     if isinstance(dataset, Synthetic):
         return SYNTHETIC[type(dataset)](dataset, np.random.default_rng(dataset.seed))
+    if isinstance(dataset, OpenMl):
+        return fetch_openml(dataset, data_home)
+    if isinstance(dataset, Upload):
+        return read_upload(dataset, data_home)
     raise InvalidData(f"There is no loader for the data set {dataset.name!r}.")
 
 

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -56,6 +57,7 @@ def train(
     control: Control | None = None,
     threads: int = 1,
     keeping: Keeping | None = None,
+    data_home: Path | None = None,
     back_end: BackEnd | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[TrainingEvent]:
@@ -66,11 +68,13 @@ def train(
     On a CPU up to `threads` chunks train side by side, and torch's own threads are left as the
     caller set them: one is best. Neither has any influence on the numbers.
 
+    Data sets that have to be fetched are kept in the folder `data_home`; without one, nowhere.
+
     `back_end` is for tests and benchmarks. Left out, it follows from spec, device and installation.
     """
     back_end, keeping = back_end or choose_back_end(cohort.spec, device), keeping or Keeping()
     try:
-        setting = _set_up(cohort, device)
+        setting = _set_up(cohort, device, data_home)
     except InvalidData as error:
         yield FailedEvent(member=None, reason=Reason.INVALID_DATA, detail=str(error))
         return
@@ -85,9 +89,9 @@ def train(
     yield from training.run(threads)
 
 
-def _set_up(cohort: Cohort, device: torch.device) -> Setting:
+def _set_up(cohort: Cohort, device: torch.device, data_home: Path | None) -> Setting:
     spec = cohort.spec
-    data, shapes = load(spec), Shapes.of(spec)
+    data, shapes = load(spec, data_home), Shapes.of(spec)
     train = PartTensors.of(data.train, shapes, device)
     problems = [problem(member.spec) for member in cohort.members]
     return Setting(

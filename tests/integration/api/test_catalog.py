@@ -80,6 +80,18 @@ def test_a_dataset_states_its_shape(catalog: dict[str, Any]) -> None:
     assert shape == [1797, 64, 10, "classification"]
 
 
+def test_a_dataset_whose_sizes_are_declared_names_what_it_needs(catalog: dict[str, Any]) -> None:
+    openml = _named(catalog["datasets"], "openml")
+    assert openml["required"] == ["openml_name", "version"]
+    assert [openml[fact] for fact in ("task", "examples", "features", "outputs")] == [None] * 4
+    sizes = {
+        one["parameters"]["openml_name"]: [one["examples"], one["features"], one["outputs"]]
+        for one in openml["known"]
+    }
+    assert sizes == {"mnist_784": [70_000, 784, 10], "Fashion-MNIST": [70_000, 784, 10]}
+    assert [one["image"] for one in openml["known"]] == [[1, 28, 28]] * 2
+
+
 def test_everything_named_is_accepted(catalog: dict[str, Any]) -> None:
     parts = {"activations": "activation", "precisions": "precision", "devices": "device"}
     for plural, field in parts.items():
@@ -88,8 +100,12 @@ def test_everything_named_is_accepted(catalog: dict[str, Any]) -> None:
             JobSpec.model_validate(SMALL | {field: value})
     for loss in catalog["losses"]:
         for dataset in catalog["datasets"]:
-            fields = {"loss": {"name": loss["name"]}, "dataset": {"name": dataset["name"]}}
-            JobSpec.model_validate(SMALL | fields)
+            if dataset["required"] and not dataset["known"]:
+                continue  # which there are is not the catalogue's to say
+            for known in dataset["known"] or [{"parameters": {}}]:
+                named = {"name": dataset["name"]} | known["parameters"]
+                fields = {"loss": {"name": loss["name"]}, "dataset": named}
+                JobSpec.model_validate(SMALL | fields)
     for network in catalog["networks"]:
         JobSpec.model_validate(SMALL | {"network": {"kind": network["name"]}})
     for optimizer in catalog["optimizers"]:

@@ -7,7 +7,8 @@ import httpx
 import pytest
 from pydantic import TypeAdapter
 
-from service.api import examples
+from service.api import dataset_examples, examples
+from service.api.datasets import DatasetPage
 from service.api.errors import PROBLEMS, Problem
 from service.api.jobs import JobPage
 from service.api.sweeps import SweepPage
@@ -18,6 +19,7 @@ from service.domain.plan import JobPlan, SweepPlan
 from service.domain.series import EpochSeries, LayerSeries, UnitSeries
 from service.domain.spec import JobSpec
 from service.domain.sweep import Sweep, SweepSpec
+from service.domain.uploads import UploadedDataset
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +107,8 @@ def test_the_examples_are_what_the_schemas_say() -> None:
     TypeAdapter(LayerSeries).validate_python(examples.LAYERS)
     TypeAdapter(Comparison).validate_python(examples.COMPARISON)
     TypeAdapter(EpochSeries).validate_python(examples.EPOCHS)
+    TypeAdapter(UploadedDataset).validate_python(dataset_examples.DATASET)
+    TypeAdapter(DatasetPage).validate_python(dataset_examples.DATASET_PAGE)
     TypeAdapter(UnitSeries).validate_python(examples.UNITS)
 
 

@@ -70,6 +70,8 @@ def test_head_answers_errors_with_their_status(still: httpx.Client) -> None:
         (f"/v1/jobs/{_NOBODY}/retry", "OPTIONS, POST"),
         (f"/v1/jobs/{_NOBODY}/events", "GET, HEAD, OPTIONS"),
         ("/v1/sweeps", "GET, HEAD, OPTIONS, POST"),
+        ("/v1/datasets", "GET, HEAD, OPTIONS, POST"),
+        (f"/v1/datasets/dat_{0:032x}", "DELETE, GET, HEAD, OPTIONS"),
         ("/v1/compare", "GET, HEAD, OPTIONS"),
         ("/", "GET, HEAD, OPTIONS"),
         ("/static/app.js", "GET, HEAD, OPTIONS"),

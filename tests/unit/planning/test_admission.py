@@ -32,6 +32,11 @@ def abs_of(size: int, **more: Any) -> dict[str, Any]:
     return {"name": "abs", "size": size, **more}
 
 
+def openml(examples: int, features: int) -> dict[str, Any]:
+    sizes = {"examples": examples, "features": features}
+    return {"name": "openml", "openml_name": "some", "version": 1, **sizes}
+
+
 def blobs(size: int, centers: int, fraction: float) -> dict[str, Any]:
     return {
         "dataset": {
@@ -64,6 +69,8 @@ def test_a_spec_within_all_limits_may_run() -> None:
         ),
         ({"dataset": abs_of(101)}, "/dataset/size"),
         ({"dataset": {"name": "linear", "features": 41, "size": 10}}, "/dataset"),
+        ({"dataset": openml(101, 2)}, "/dataset/examples"),
+        ({"dataset": openml(10, 41)}, "/dataset"),
     ],
 )
 def test_each_limit_is_named_where_it_is_exceeded(changes: dict[str, Any], pointer: str) -> None:
@@ -247,3 +254,11 @@ def test_a_batch_larger_than_the_training_part_is_flagged() -> None:
     dataset = abs_of(10, validation_fraction=0)
     assert codes(dataset=dataset, batch_size=10) == []
     assert codes(dataset=dataset, batch_size=11) == [("batch_exceeds_data", "/batch_size")]
+
+
+def test_mnist_fits_the_limits_and_a_cnn() -> None:
+    mnist = {"name": "openml", "openml_name": "mnist_784", "version": 1}
+    changes: dict[str, Any] = {"network": {"kind": "cnn"}, "loss": {"name": "cross_entropy"}}
+    assert pointers(Limits(), dataset=mnist, **changes) == []
+    images = openml(100, 784) | {"classes": 10}
+    assert pointers(Limits(), dataset=images, **changes) == ["/network/kind"]
