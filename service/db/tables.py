@@ -222,10 +222,10 @@ class EpochRow(Base):
     kink_effective: Mapped[int | None]
     loss_kink_hits: Mapped[int | None]
     loss_kink_effective: Mapped[int | None]
-    first_effective_step: Mapped[int | None]
     seconds: Mapped[float | None]
     optimality_gap: Mapped[float | None]
     weight_distance: Mapped[float | None]
+    first_effective_step: Mapped[int | None]
 
 
 class RollupRow(Base):
@@ -265,13 +265,13 @@ class LayerRow(Base):
     sparsity: Mapped[float | None]
     kink_hits: Mapped[int | None]
     kink_effective: Mapped[int | None]
-    first_effective_step: Mapped[int | None]
     grad_norm_mean: Mapped[float | None]
     grad_norm_max: Mapped[float | None]
     grad_norm_last: Mapped[float | None]
     update_ratio: Mapped[float | None]
     weight_norm: Mapped[float | None]
     effective_rank: Mapped[float | None]
+    first_effective_step: Mapped[int | None]
 
 
 class UnitRow(Base):
