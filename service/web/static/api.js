@@ -37,6 +37,15 @@ export async function call(url, { method = "GET", body, signal } = {}) {
 
 export const read = (url, signal) => call(url, { signal });
 
+/** Saves what the address answers in another form, such as text/csv. */
+export async function download(url, form, name) {
+  const response = await fetch(url, { headers: { Accept: form } });
+  if (!response.ok) throw new Problem(await response.json(), response.status);
+  const address = URL.createObjectURL(await response.blob());
+  Object.assign(document.createElement("a"), { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60000);
+}
+
 /** Tells whether the service answers; every page has the line. */
 export function tellConnection(lost) {
   connection.hidden = !lost;

@@ -14,7 +14,7 @@ DASHBOARD = ["/", "/jobs/new", "/jobs/job_1", "/sweeps", "/sweeps/swp_1", "/comp
 
 _IMPORT = re.compile(r'(?:from|import\() ?["`]([^"`]+)["`]')
 _ADDRESS = re.compile(r'"/(?:v1|sweeps|jobs|compare)[/"?]')
-_LINK = re.compile(r'(?:href|src)="([^"]+)"')
+_LINK = re.compile(r'(?:href|src)="([^"#][^"]*)"')
 
 
 @pytest.mark.parametrize("page", [*DASHBOARD, "/docs"])

@@ -51,6 +51,7 @@ export class LineChart {
     const xs = series.flatMap((one) => one.x);
     const ys = series.flatMap((one) => [...one.y, ...(one.low ?? []), ...(one.high ?? [])]);
     this.ax = axis(xs, { tight: true, kind: this.xKind, wanted: Math.max(2, Math.floor(width / 90)) });
+    if (this.x === "epoch") this.ax.ticks = this.ax.ticks.filter(Number.isInteger);
     this.ay = axis(ys, { kind: this.kind, include: this.include, tight: this.tight });
     this.px = (value) => EDGE.left + this.ax.at(value) * (width - EDGE.left - EDGE.right);
     this.py = (value) => HEIGHT - EDGE.bottom - this.ay.at(value) * (HEIGHT - EDGE.top - EDGE.bottom);
@@ -93,7 +94,7 @@ export class LineChart {
   #drawMarks() {
     return this.marks.map((mark) => [
       svg("line", { class: "mark", x1: this.px(mark.x), x2: this.px(mark.x), y1: EDGE.top, y2: HEIGHT - EDGE.bottom }),
-      svg("text", { class: "tick", x: this.px(mark.x) + 4, y: EDGE.top + 8 }, mark.text),
+      svg("text", { class: "tick", x: this.px(mark.x) + (this.ax.at(mark.x) > 0.6 ? -8 : 5), y: EDGE.top + 10, "text-anchor": this.ax.at(mark.x) > 0.6 ? "end" : "start" }, mark.text),
     ]);
   }
 
