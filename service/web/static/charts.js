@@ -3,3 +3,4 @@
 export { LineChart, sparkline } from "/static/charts/line.js";
 export { UnitMap } from "/static/charts/unit-map.js";
 export { heatColour } from "/static/charts/colours.js";
+export { ActivationPlot } from "/static/charts/activation.js";
