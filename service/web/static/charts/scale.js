@@ -16,14 +16,19 @@ function linear(low, high, wanted) {
   return { low: first, high: last, ticks, at: (value) => (value - first) / (last - first) };
 }
 
-function logarithmic(low, high) {
+function logarithmic(low, high, tight) {
   let first = Math.floor(Math.log10(low) + 1e-9);
   let last = Math.ceil(Math.log10(high) - 1e-9);
   if (first === last) [first, last] = [first - 1, last + 1];
   const every = Math.ceil((last - first) / 6);
   const ticks = [];
   for (let power = first; power <= last; power += every) ticks.push(10 ** power);
-  return { low: 10 ** first, high: 10 ** last, ticks, at: (value) => (Math.log10(value) - first) / (last - first) };
+  if (tight && low < high) {
+    [first, last] = [Math.log10(low), Math.log10(high)];
+    if (ticks.filter((tick) => tick >= low && tick <= high).length < 2) ticks.push(low, high);
+  }
+  const shown = ticks.filter((tick) => tick >= 10 ** first * 0.999 && tick <= 10 ** last * 1.001);
+  return { low: 10 ** first, high: 10 ** last, ticks: shown, at: (value) => (Math.log10(value) - first) / (last - first) };
 }
 
 /** An axis over the values: `at` maps a value to 0 … 1. Values that it cannot place (not finite,
@@ -38,7 +43,7 @@ export function axis(values, { kind = "linear", include = [], wanted = 5, tight 
     if (value > high) high = value;
   }
   if (low > high) [low, high] = isLog ? [0.1, 1] : [0, 1];
-  if (isLog) return logarithmic(low, high);
+  if (isLog) return logarithmic(low, high, tight);
   const made = linear(low, high, wanted);
   if (!tight || low === high) return made;
   const at = (value) => (value - low) / (high - low);
