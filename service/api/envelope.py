@@ -20,7 +20,8 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-# Where a page brings none of its own. Swagger UI writes style attributes and draws its icons from data: URLs.
+# Where a page brings none of its own. Swagger UI writes style attributes and draws its icons from
+# data: URLs.
 _PAGE_POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -12,7 +12,7 @@ ASSETS = sorted(f"/static/{path.relative_to(_STATIC)}" for path in _STATIC.rglob
 MODULES = [path for path in ASSETS if path.endswith(".js")]
 DASHBOARD = ["/", "/jobs/new", "/jobs/job_1", "/sweeps", "/sweeps/swp_1", "/compare?jobs=a,b"]
 
-_IMPORT = re.compile(r'(?:from|import\() ?["`]([^"`]+)["`]')
+_IMPORT = re.compile(r'(?:from|import\() ?["`](/static/[^"`]+)["`]')
 _ADDRESS = re.compile(r'"/(?:v1|sweeps|jobs|compare)[/"?]')
 _LINK = re.compile(r'(?:href|src)="([^"#][^"]*)"')
 
