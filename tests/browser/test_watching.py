@@ -49,6 +49,7 @@ def test_a_death_is_a_column_going_dark(page: Page, stack: Stack) -> None:
     job_id = stack.post(digits_spec(**DYING))
     stack.ended(job_id)
     page.goto(f"/jobs/{job_id}")
+    expect(page.locator(".map-summary")).to_contain_text("of 40 units dead now")
     layer = page.get_by_label("Show").input_value()
     units: dict[str, Any] = stack.http.get(
         f"/v1/jobs/{job_id}/units", params={"layer": layer}

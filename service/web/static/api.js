@@ -69,7 +69,9 @@ export function keepLooking(look) {
       if (!(error instanceof Unreachable || (error instanceof Problem && error.status >= 500))) throw error;
       if (mine === turn) tellConnection(true);
     }
-    if (mine !== turn || wait === null) return;
+    if (mine !== turn) return;
+    timer = null;
+    if (wait === null) return;
     timer = setTimeout(again, document.hidden ? Math.max(wait, 15000) : wait);
   }
   document.addEventListener("visibilitychange", () => !document.hidden && timer !== null && again());

@@ -23,7 +23,7 @@ export function show(host, ...children) {
   host.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
 }
 
-/** Reads a file to the reader of the page aloud, where there is one: polite, and invisible. */
+/** Says something to screen readers alone. */
 export function announce(text) {
   let host = document.querySelector("#announcements");
   if (!host) document.body.append((host = h("p", { id: "announcements", class: "unseen", "aria-live": "polite" })));

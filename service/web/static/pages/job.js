@@ -73,11 +73,15 @@ class JobPage {
         this.epochs.push(row);
         this.#soon();
       },
-      status: async () => this.#take(await read(api.job(this.job.id))),
+      status: async () => {
+        // Where it fails, the stream tells of a lost connection, and its next event looks again.
+        const job = await read(api.job(this.job.id)).catch(() => null);
+        if (job) this.#take(job);
+      },
       end: async (job) => {
         this.#take(job);
         this.#drawEpochs();
-        await this.#loadDetail();
+        await this.#loadDetail().catch((error) => this.notes.append(failure(error)));
       },
     });
     addEventListener("pagehide", close);

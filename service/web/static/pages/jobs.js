@@ -8,6 +8,7 @@ import { empty, failure } from "/static/notices.js";
 import { api, page } from "/static/urls.js";
 
 const LIMIT = 25;
+const MOST_COMPARED = 10;
 const FILTERS = ["status", "outcome", "activation", "name", "sweep_id"];
 const STATUSES = ["queued", "running", "succeeded", "failed", "cancelled"];
 const COLUMNS = ["Compare", "Job", "Network", "Status", "Progress", "Loss", "Metric", "Dead", "Kink hits"];
@@ -91,8 +92,8 @@ class JobTable {
     if (on) this.chosen.set(job.id, job);
     else this.chosen.delete(job.id);
     this.compare.hidden = this.chosen.size < 2;
-    this.compare.textContent = `Compare ${this.chosen.size} jobs`;
-    this.compare.setAttribute("href", page.compare([...this.chosen.keys()].slice(0, 10)));
+    this.compare.textContent = `Compare ${Math.min(MOST_COMPARED, this.chosen.size)} jobs`;
+    this.compare.setAttribute("href", page.compare([...this.chosen.keys()].slice(0, MOST_COMPARED)));
   }
 
   async loadSparks(jobs) {
