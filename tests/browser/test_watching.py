@@ -118,6 +118,10 @@ def test_what_is_exported_is_the_services_csv(page: Page, stack: Stack) -> None:
         page.click("text=Epochs as CSV")
     csv = stack.http.get(f"/v1/jobs/{job_id}/epochs", headers={"Accept": "text/csv"}).text
     assert download.value.path().read_bytes().decode() == csv
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Weights").click()
+    weights = stack.http.get(f"/v1/jobs/{job_id}/weights").raise_for_status().content
+    assert download.value.path().read_bytes() == weights
 
 
 def test_two_jobs_are_compared(page: Page, stack: Stack) -> None:
@@ -132,6 +136,29 @@ def test_two_jobs_are_compared(page: Page, stack: Stack) -> None:
     chart = page.get_by_role("figure", name=re.compile("train loss"))
     figure = chart if chart.count() else page.locator("figure", has_text="train loss")
     expect(figure.locator(".line")).to_have_count(2)
+
+
+def test_twins_part_at_the_step_that_the_service_names(page: Page, stack: Stack) -> None:
+    # Where the one unit of layer 0 is silent, layer 1 adds up zeros: exactly at its kink.
+    twin = digits_spec(
+        dataset={"name": "abs", "size": 64},
+        network={"hidden": [1, 4]},
+        loss={"name": "mse"},
+    )
+    conventions = [0.0, 1.0]
+    ids = [
+        stack.post(twin | {"activation": {"name": "relu", "derivative_at_zero": value}})
+        for value in conventions
+    ]
+    for job_id in ids:
+        stack.ended(job_id)
+    told = stack.http.get("/v1/compare", params={"jobs": ",".join(ids)}).json()
+    page.goto(f"/compare?jobs={','.join(ids)}")
+    assert told["first_differing_step"] is not None
+    expect(page.locator("p.card")).to_contain_text(
+        f"Their weights part at step {told['first_differing_step']}, where the convention at a "
+        f"kink in layer {' and '.join(map(str, told['first_differing_layers']))} first"
+    )
 
 
 def test_a_sweep_is_followed_and_leads_to_its_jobs(page: Page, stack: Stack) -> None:

@@ -15,6 +15,7 @@ export const api = {
   epochs: (job, options) => `/v1/jobs/${id(job)}/epochs${query(options)}`,
   layers: (job, options) => `/v1/jobs/${id(job)}/layers${query(options)}`,
   units: (job, options) => `/v1/jobs/${id(job)}/units${query(options)}`,
+  weights: (job) => `/v1/jobs/${id(job)}/weights`,
   jobEvents: (job) => `/v1/jobs/${id(job)}/events`,
   sweeps: (filters) => `/v1/sweeps${query(filters)}`,
   sweep: (sweep) => `/v1/sweeps/${id(sweep)}`,

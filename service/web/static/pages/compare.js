@@ -78,9 +78,11 @@ class Comparison {
     }
   }
 
-  #verdict({ first_differing_epoch: first, differences, epochs }) {
+  #verdict({ first_differing_epoch: first, first_differing_step: step, first_differing_layers: layers, differences, epochs }) {
     if (first === null) return epochs.length ? ["What was measured is ", h("b", {}, "the same to the bit"), " at every epoch that all of them have."] : "Nothing measured yet.";
-    const why = differences.length ? "" : " Their specs are equal, so look at their environments.";
+    const met = layers.length ? ` in layer ${layers.join(" and ")}` : " of the loss";
+    const parting = step === null ? "" : ` Their weights part at step ${count(step)}, where the convention at a kink${met} first changed a gradient.`;
+    const why = differences.length ? parting : " Their specs are equal, so look at their environments.";
     return ["What was measured differs from ", h("b", {}, `epoch ${first}`), first === 0 ? " on, that is, already at initialisation." : " on.", why];
   }
 

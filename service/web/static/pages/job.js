@@ -154,6 +154,7 @@ class JobPage {
       job.sweep_id && h("a", { class: "button", href: page.sweep(job.sweep_id) }, "Its sweep"),
       job.summary && csv("Epochs", api.epochs(job.id)),
       job.summary && csv("Layers", api.layers(job.id)),
+      job.status === "succeeded" && action("Weights", () => download(api.weights(job.id), "*/*", `${job.id}.safetensors`)),
     ];
   }
 
