@@ -12,10 +12,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo serve test chaos lint types imports check fix bench bench-references lock clean
+.PHONY: help install demo serve test chaos lint types imports check fix screenshots bench bench-references lock clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 install: $(INSTALLED) ## Create .venv and install the locked versions
 $(INSTALLED): requirements.lock pyproject.toml
@@ -52,6 +52,9 @@ imports: install
 fix: install ## Format, and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+screenshots: install ## Take pictures of the dashboard's pages into screenshots/
+	$(BIN)/python -m tests.browser.screenshots screenshots
 
 bench: install ## Run the benchmarks; docs/benchmarks.md holds the figures
 	$(BIN)/python -m benchmarks.engine

@@ -63,6 +63,7 @@ class Stack:
             base_url=f"http://127.0.0.1:{self.settings.port}", timeout=httpx.Timeout(70.0)
         )
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._by_module: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(
         self,
@@ -80,7 +81,14 @@ class Stack:
             start_new_session=True,
         )
         self._processes.append(process)
+        self._by_module[module] = process
         return process
+
+    def stop(self, module: str) -> None:
+        """Ends the process of that module that was started last, and waits for it."""
+        process = self._by_module.pop(module)
+        process.terminate()
+        process.wait(30)
 
     def start_all(self) -> "subprocess.Popen[bytes]":
         """Starts everything, waits until it is ready, and returns the worker."""

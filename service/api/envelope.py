@@ -20,7 +20,8 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-# Swagger UI writes style attributes and draws its icons from data: URLs.
+# Where a page brings none of its own. Swagger UI writes style attributes and draws its icons from
+# data: URLs.
 _PAGE_POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -78,4 +79,4 @@ def _add_headers(message: MutableMapping[str, Any], request_id: str) -> None:
     headers["X-Request-Id"] = request_id
     headers.update(_HEADERS)
     if headers.get("content-type", "").startswith("text/html"):
-        headers["Content-Security-Policy"] = _PAGE_POLICY
+        headers.setdefault("Content-Security-Policy", _PAGE_POLICY)

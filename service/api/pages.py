@@ -1,21 +1,38 @@
-"""The pages for people: the overview and the documentation, with every asset served from here."""
+"""The pages for people: the dashboard and the documentation, with every asset served from here."""
 
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 _WEB = Path(str(files("service.web")))
 _SWAGGER = Path(str(files("fastapi_offline"))) / "static"
 
+# Nothing but our own files, no inline script and no inline style.
+_DASHBOARD_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+# A browser asks each time and is told 304: modules of two versions never meet in one page.
+_FRESH = {"Cache-Control": "no-cache"}
+
 router = APIRouter(include_in_schema=False)
 
 
+# One document for all: static/urls.js says which page stands at which path.
 @router.get("/")
-async def read_overview() -> FileResponse:
-    return FileResponse(_WEB / "index.html")
+@router.get("/jobs/new")
+@router.get("/jobs/{job_id}")
+@router.get("/sweeps")
+@router.get("/sweeps/{sweep_id}")
+@router.get("/compare")
+async def read_dashboard() -> FileResponse:
+    return FileResponse(
+        _WEB / "index.html", headers={"Content-Security-Policy": _DASHBOARD_POLICY, **_FRESH}
+    )
 
 
 @router.get("/docs")
@@ -28,5 +45,14 @@ async def read_icon() -> FileResponse:
     return FileResponse(_WEB / "static" / "icon.svg")
 
 
-router.mount("/static", StaticFiles(directory=_WEB / "static"))
+class _FreshFiles(StaticFiles):
+    """Files that a browser keeps and asks about before it uses them again."""
+
+    def file_response(self, *arguments: Any, **named: Any) -> Response:
+        response = super().file_response(*arguments, **named)
+        response.headers.update(_FRESH)
+        return response
+
+
+router.mount("/static", _FreshFiles(directory=_WEB / "static"))
 router.mount("/docs/static", StaticFiles(directory=_SWAGGER))

@@ -1,0 +1,110 @@
+// Talking to the API: problems as errors, reading again and again, streams that come back.
+
+const connection = document.querySelector("#connection");
+
+/** The API said no. `errors` are {pointer, detail}. */
+export class Problem extends Error {
+  constructor(document_, status) {
+    super(document_.detail ?? document_.title ?? `the service answered ${status}`);
+    this.status = status;
+    this.code = document_.code;
+    this.errors = document_.errors ?? [];
+  }
+}
+
+/** Nobody answered. */
+export class Unreachable extends Error {}
+
+export async function call(url, { method = "GET", body, signal } = {}) {
+  let response;
+  try {
+    const headers = body === undefined ? {} : { "Content-Type": "application/json" };
+    response = await fetch(url, { method, signal, headers, body: body && JSON.stringify(body) });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Unreachable("the service does not answer");
+  }
+  const text = await response.text();
+  let answer = null;
+  try {
+    answer = text ? JSON.parse(text) : null;
+  } catch {
+    throw new Unreachable(`the service answered ${response.status} with something else than JSON`);
+  }
+  if (!response.ok) throw new Problem(answer ?? {}, response.status);
+  return answer;
+}
+
+export const read = (url, signal) => call(url, { signal });
+
+/** Saves what the address answers in another form, such as text/csv. */
+export async function download(url, form, name) {
+  const response = await fetch(url, { headers: { Accept: form } });
+  if (!response.ok) throw new Problem(await response.json(), response.status);
+  const address = URL.createObjectURL(await response.blob());
+  Object.assign(document.createElement("a"), { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60000);
+}
+
+/** Tells whether the service answers; every page has the line. */
+export function tellConnection(lost) {
+  connection.hidden = !lost;
+  const text = lost ? "The service does not answer. This page tries again by itself; if it stays so, start it with “make serve”." : "";
+  if (connection.textContent !== text) connection.textContent = text;
+}
+
+/** Calls `look` now and then again: soon while the page is seen, seldom while it is not. `look`
+ * returns the milliseconds until the next time, or null to end. Returns a way to look at once. */
+export function keepLooking(look) {
+  let timer = null;
+  let turn = 0;
+  async function again() {
+    const mine = (turn += 1);
+    clearTimeout(timer);
+    let wait = 2000;
+    try {
+      wait = await look();
+      if (mine === turn) tellConnection(false);
+    } catch (error) {
+      if (!(error instanceof Unreachable || (error instanceof Problem && error.status >= 500))) throw error;
+      if (mine === turn) tellConnection(true);
+    }
+    if (mine !== turn) return;
+    timer = null;
+    if (wait === null) return;
+    timer = setTimeout(again, document.hidden ? Math.max(wait, 15000) : wait);
+  }
+  document.addEventListener("visibilitychange", () => !document.hidden && timer !== null && again());
+  again();
+  return again;
+}
+
+/** A stream of server-sent events. A browser comes back by itself after a broken connection, but
+ * not after an answer that is no stream, such as a 503 while the database restarts: then we do. */
+export function follow(url, handlers) {
+  let source = null;
+  let timer = null;
+  let done = false;
+  function open() {
+    source = new EventSource(url);
+    source.onopen = () => tellConnection(false);
+    for (const [kind, handle] of Object.entries(handlers)) {
+      source.addEventListener(kind, (event) => {
+        handle(JSON.parse(event.data));
+        if (kind === "end") close();
+      });
+    }
+    source.onerror = () => {
+      if (done) return;
+      tellConnection(true);
+      if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, 2000);
+    };
+  }
+  function close() {
+    done = true;
+    clearTimeout(timer);
+    source?.close();
+  }
+  open();
+  return close;
+}

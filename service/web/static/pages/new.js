@@ -1,0 +1,113 @@
+// A new job: the form, the activation, the plan from a dry run, the spec to copy.
+
+import { call, keepLooking, Problem, read, tellConnection, Unreachable } from "/static/api.js";
+import { ActivationPlot } from "/static/charts.js";
+import { h, setTitle, show } from "/static/dom.js";
+import { Exports } from "/static/form/exports.js";
+import { SpecForm } from "/static/form/spec-form.js";
+import { bytes, count, jobTitle, number, seconds } from "/static/format.js";
+import { failure } from "/static/notices.js";
+import { api, page } from "/static/urls.js";
+
+const EXAMPLE = {
+  dataset: { name: "digits" },
+  network: { kind: "mlp", hidden: [128, 128] },
+  activation: { name: "relu" },
+  loss: { name: "cross_entropy" },
+  optimizer: { name: "adam", learning_rate: 0.03 },
+};
+const QUIET_MS = 250;
+
+export async function open(main) {
+  setTitle("New job");
+  show(main, h("p", { class: "soft" }, "Loading…"));
+  keepLooking(async () => {
+    try {
+      const from = new URLSearchParams(location.search).get("from");
+      const [catalog, original] = await Promise.all([read(api.catalog), from && read(api.job(from))]);
+      build(main, catalog, original);
+      return null;
+    } catch (error) {
+      show(main, failure(error));
+      if (error instanceof Unreachable) throw error;
+      return null;
+    }
+  });
+}
+
+function build(main, catalog, original) {
+  const plot = new ActivationPlot();
+  const plan = new Plan();
+  const exports_ = new Exports();
+  const submit = h("button", { type: "submit", class: "strong" }, "Submit job");
+  const said = h("span", { class: "said", role: "status" });
+  let form = null;
+  let timer = null;
+
+  const changed = (spec) => {
+    exports_.update(spec);
+    clearTimeout(timer);
+    timer = setTimeout(() => ask(spec), QUIET_MS);
+    queueMicrotask(() => plot.update(...Object.values(form.activation)));
+  };
+  const ask = async (spec) => {
+    try {
+      plan.show(await call(api.jobs({ dry_run: true }), { method: "POST", body: spec }));
+      form.explain([]);
+      tellConnection(false);
+    } catch (error) {
+      plan.fail(error);
+      if (error instanceof Problem) form.explain(error.errors);
+      else tellConnection(true);
+    }
+  };
+  const send = async (event) => {
+    event.preventDefault();
+    submit.disabled = true;
+    said.textContent = "";
+    try {
+      const job = await call(api.jobs(), { method: "POST", body: form.spec });
+      location.assign(page.job(job.id));
+    } catch (error) {
+      said.textContent = error instanceof Problem ? "Not submitted: see the fields marked in red." : `Not submitted: ${error.message}. Try again.`;
+      if (error instanceof Problem) {
+        form.explain(error.errors);
+        if (!error.errors.length) said.textContent = `Not submitted: ${error.message}`;
+        form.focusFirstWrong();
+      }
+      submit.disabled = false;
+    }
+  };
+
+  form = new SpecForm(catalog, original?.spec ?? EXAMPLE, changed);
+  const beside = h("div", { class: "beside" }, plot.element, plan.element, exports_.element);
+  const title = original ? ["Clone of ", h("a", { href: page.job(original.id) }, jobTitle(original))] : "New job";
+  show(main, h("form", { novalidate: true, onsubmit: send },
+    h("div", { class: "head" }, h("h1", {}, title), said, submit),
+    h("div", { class: "two" }, form.element, beside)));
+}
+
+/** What the job would cost, by a dry run. */
+class Plan {
+  constructor() {
+    this.body = h("div", { "aria-live": "polite" });
+    this.element = h("section", { class: "card", "aria-label": "Plan" }, h("h2", {}, "Plan"), this.body);
+  }
+
+  show(plan) {
+    const facts = [
+      ["Parameters", count(plan.parameters)],
+      ["Steps", count(plan.steps)],
+      ["Operations", `${number(plan.flops, 3)} FLOPs`],
+      ["Memory", bytes(plan.memory_bytes)],
+      ["Training", plan.estimated_seconds === null ? "unknown: nothing of this kind was trained here yet" : `about ${seconds(plan.estimated_seconds)}`],
+    ];
+    show(this.body,
+      h("dl", { class: "facts" }, facts.map(([name, text]) => [h("dt", {}, name), h("dd", {}, text)])),
+      plan.warnings.length > 0 && h("ul", { class: "warnings" }, plan.warnings.map((one) => h("li", {}, one.detail, " ", h("code", {}, one.pointer)))));
+  }
+
+  fail(error) {
+    show(this.body, h("p", { class: "soft" }, error instanceof Problem ? "No plan yet: the spec cannot run as it stands. The fields say why." : "No plan yet: the service does not answer."));
+  }
+}

@@ -1,0 +1,54 @@
+// Every address that the pages use, of the API and of themselves. Nobody else writes one.
+
+const query = (values = {}) => {
+  const given = Object.entries(values).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return given.length ? `?${new URLSearchParams(given)}` : "";
+};
+const id = encodeURIComponent;
+
+export const api = {
+  catalog: "/v1/catalog",
+  jobs: (filters) => `/v1/jobs${query(filters)}`,
+  job: (job) => `/v1/jobs/${id(job)}`,
+  cancelJob: (job) => `/v1/jobs/${id(job)}/cancel`,
+  retryJob: (job) => `/v1/jobs/${id(job)}/retry`,
+  epochs: (job, options) => `/v1/jobs/${id(job)}/epochs${query(options)}`,
+  layers: (job, options) => `/v1/jobs/${id(job)}/layers${query(options)}`,
+  units: (job, options) => `/v1/jobs/${id(job)}/units${query(options)}`,
+  weights: (job) => `/v1/jobs/${id(job)}/weights`,
+  jobEvents: (job) => `/v1/jobs/${id(job)}/events`,
+  sweeps: (filters) => `/v1/sweeps${query(filters)}`,
+  sweep: (sweep) => `/v1/sweeps/${id(sweep)}`,
+  cancelSweep: (sweep) => `/v1/sweeps/${id(sweep)}/cancel`,
+  retrySweep: (sweep) => `/v1/sweeps/${id(sweep)}/retry`,
+  sweepTable: (sweep, options) => `/v1/sweeps/${id(sweep)}/table${query(options)}`,
+  sweepEvents: (sweep) => `/v1/sweeps/${id(sweep)}/events`,
+  compare: (jobs, columns) => `/v1/compare${query({ jobs: jobs.join(","), columns: columns?.join(",") })}`,
+};
+
+export const page = {
+  jobs: (filters) => `/${query(filters)}`,
+  newJob: (options) => `/jobs/new${query(options)}`,
+  job: (job) => `/jobs/${id(job)}`,
+  sweeps: (filters) => `/sweeps${query(filters)}`,
+  sweep: (sweep, view) => `/sweeps/${id(sweep)}${query(view)}`,
+  compare: (jobs) => `/compare${query({ jobs: jobs.join(",") })}`,
+};
+
+const ROUTES = [
+  [/^\/$/, "jobs"],
+  [/^\/jobs\/new$/, "new"],
+  [/^\/jobs\/([^/]+)$/, "job"],
+  [/^\/sweeps$/, "sweeps"],
+  [/^\/sweeps\/([^/]+)$/, "sweep"],
+  [/^\/compare$/, "compare"],
+];
+
+/** The name of the page at a path, and the id in it if there is one. */
+export function route(path) {
+  for (const [pattern, name] of ROUTES) {
+    const found = pattern.exec(path);
+    if (found) return { name, id: found[1] && decodeURIComponent(found[1]) };
+  }
+  return { name: "missing" };
+}

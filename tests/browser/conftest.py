@@ -1,0 +1,67 @@
+"""One browser and one service for all of these tests, a fresh page for each."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from playwright.sync_api import Browser, Page, expect
+
+from service.settings import Settings
+from tests.browser.chromium import launched
+from tests.stack import Stack
+
+WAIT_MS = 30_000
+expect.set_options(timeout=WAIT_MS)
+
+
+# Of the package and not of the session: Playwright's event loop runs in this thread meanwhile.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    with launched() as browser:
+        if browser is None:
+            message = "NO CHROMIUM FOUND: no page was looked at. Install the system's chromium"
+            if os.environ.get("CI"):
+                pytest.fail(message)
+            pytest.skip(message)
+        yield browser
+
+
+@pytest.fixture(scope="package")
+def stack(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, redis_url: str
+) -> Iterator[Stack]:
+    """API, dispatch and a worker, on a database of their own."""
+    home = tmp_path_factory.mktemp("browser")
+    file = home / "subgrad.sqlite3"
+    shutil.copyfile(sqlite_template, file)
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushdb()
+    stack = Stack(Settings(home=home, database_url=f"sqlite:///{file}", broker_url=redis_url))
+    stack.start_all()
+    yield stack
+    stack.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What pages complain about, such as a script that fails or a policy that is violated. A test
+    that provokes something clears the list."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, stack: Stack, complaints: list[str]) -> Iterator[Page]:
+    """A page at 1366 x 768 that complains about nothing."""
+    context = browser.new_context(
+        base_url=str(stack.http.base_url), viewport={"width": 1366, "height": 768}
+    )
+    context.set_default_timeout(WAIT_MS)
+    page = context.new_page()
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    context.close()
+    assert complaints == []

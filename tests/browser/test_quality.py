@@ -1,0 +1,117 @@
+"""Every page: for everybody, at every width, dark and light."""
+
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.stack import Stack, digits_spec
+
+_AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+_SERIOUS = ("serious", "critical")
+
+PAGES = ["jobs", "job", "new", "sweeps", "sweep", "lines", "compare", "missing", "nothing"]
+
+
+@pytest.fixture(scope="package")
+def paths(stack: Stack) -> dict[str, str]:
+    """A path for each page, on jobs that have ended."""
+    one, other = (stack.post(digits_spec(seed=seed)) for seed in (0, 1))
+    body = {
+        "base": digits_spec(epochs=1),
+        "axes": {"activation.name": ["relu", "tanh"], "optimizer.learning_rate": [0.1, 0.5]},
+    }
+    sweep = stack.http.post("/v1/sweeps", json=body).raise_for_status().json()["id"]
+    stack.ended(one)
+    stack.ended(other)
+    stack.http.get(f"/v1/sweeps/{sweep}", params={"wait": 60}).raise_for_status()
+    return {
+        "jobs": "/",
+        "job": f"/jobs/{one}",
+        "new": "/jobs/new",
+        "sweeps": "/sweeps",
+        "sweep": f"/sweeps/{sweep}",
+        "lines": f"/sweeps/{sweep}?as=lines",
+        "compare": f"/compare?jobs={one},{other}",
+        "missing": f"/jobs/{one[:-4]}0000",
+        "nothing": "/?name=nobody+has+this+name",
+    }
+
+
+SETTLED = {
+    "jobs": "tbody tr",
+    "job": ".unit-map",
+    "new": ".facts dd",
+    "sweeps": "tbody tr",
+    "sweep": ".heat button",
+    "lines": ".chart .line",
+    "compare": ".chart .line",
+    "missing": "[role=alert]",
+    "nothing": ".empty",
+}
+"""What stands on a page that has loaded."""
+
+
+def look_at(page: Page, path: str, name: str) -> None:
+    page.goto(path)
+    expect(page.locator(SETTLED[name]).first).to_be_visible()
+
+
+@pytest.fixture(autouse=True)
+def _expected(page: Page, complaints: list[str]) -> Iterator[None]:
+    """One of the pages is about a job that does not exist."""
+    yield
+    complaints[:] = [one for one in complaints if "404" not in one]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_serious(
+    page: Page, paths: dict[str, str], name: str, scheme: Any
+) -> None:
+    page.emulate_media(color_scheme=scheme)
+    look_at(page, paths[name], name)
+    page.evaluate(_AXE)
+    found = page.evaluate("axe.run()")
+    assert found["passes"]
+    serious = [
+        (one["id"], node["html"])
+        for one in found["violations"]
+        if one["impact"] in _SERIOUS
+        for node in one["nodes"]
+    ]
+    assert serious == []
+
+
+@pytest.mark.parametrize("width", [390, 1366])
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_sticks_out(page: Page, paths: dict[str, str], name: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 768})
+    look_at(page, paths[name], name)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_takes_nothing_from_elsewhere(
+    page: Page, paths: dict[str, str], name: str, stack: Stack
+) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    look_at(page, paths[name], name)
+    assert asked
+    assert [url for url in asked if not url.startswith(str(stack.http.base_url))] == []
+
+
+def test_the_whole_form_is_reached_by_the_tab_key(page: Page) -> None:
+    page.goto("/jobs/new")
+    fields = page.locator("form input, form select, form button")
+    expect(fields.first).to_be_visible()
+    wanted = set(fields.evaluate_all("all => all.map(one => one.name || one.textContent)"))
+    reached = set()
+    for _ in range(2 * len(wanted) + 20):
+        page.keyboard.press("Tab")
+        now = "document.activeElement.name || document.activeElement.textContent"
+        reached.add(page.evaluate(now))
+    assert wanted - reached == set()

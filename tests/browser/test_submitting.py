@@ -1,0 +1,139 @@
+"""The form of a new job."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from service.domain.activations import Activation, AnyActivation
+from service.domain.variants import variants
+from tests.stack import Stack, digits_spec
+
+ACTIVATIONS = variants(AnyActivation, "name", Activation)
+
+
+def test_a_job_is_submitted_watched_live_cancelled_and_cloned(page: Page, stack: Stack) -> None:
+    page.goto("/jobs/new")
+    page.fill('[name="/name"]', "by hand")
+    page.fill('[name="/network/hidden"]', "24, 12")
+    page.fill('[name="/epochs"]', "9000")
+    page.click("text=Submit job")
+    page.wait_for_url(re.compile("/jobs/job_"))
+    job_id = page.url.rsplit("/", 1)[-1]
+    assert stack.job(job_id)["spec"]["network"]["hidden"] == [24, 12]
+
+    # Nobody loads the page again, and its numbers grow.
+    epoch = page.locator(".vitals dd").first
+    expect(epoch).to_have_text(re.compile(r"^[1-9]\d* of 9,000"), timeout=30_000)
+    seen = epoch.inner_text()
+    expect(epoch).not_to_have_text(seen)
+    expect(page.locator(".status")).to_have_text("running")
+    expect(page.locator(".charts .line").first).to_have_attribute("d", re.compile("L.*L"))
+
+    page.click("text=Cancel")
+    expect(page.locator(".status")).to_have_text("cancelled: user", timeout=30_000)
+    assert stack.job(job_id)["reason"] == "user"
+    expect(page.get_by_role("button", name="Retry")).to_be_visible()
+
+    page.click("text=Clone with changes")
+    expect(page.locator('[name="/network/hidden"]')).to_have_value("24, 12")
+    expect(page.locator('[name="/name"]')).to_have_value("by hand")
+
+
+def test_what_cannot_run_is_explained_at_its_field(page: Page, stack: Stack) -> None:
+    page.goto("/jobs/new")
+    page.fill('[name="/name"]', "never stored")
+    rate = page.locator('[name="/optimizer/learning_rate"]')
+    rate.fill("fast")
+    expect(rate).to_have_attribute("aria-invalid", "true")
+    wrong = page.locator(f"#{rate.get_attribute('id')}-wrong")
+    expect(wrong).to_contain_text("must be a number")
+    page.fill('[name="/network/hidden"]', "16, 0")
+    expect(page.locator('[name="/network/hidden"]')).to_have_attribute("aria-invalid", "true")
+    page.fill('[name="/network/hidden"]', "16")
+    expect(page.locator('[name="/network/hidden"]')).not_to_have_attribute("aria-invalid", "true")
+
+    page.click("text=Submit job")
+    expect(rate).to_be_focused()
+    found = stack.http.get("/v1/jobs", params={"name": "never stored"}).json()
+    assert found["data"] == []
+
+    rate.fill("0.1")
+    expect(rate).not_to_have_attribute("aria-invalid", "true")
+    expect(wrong).to_be_empty()
+
+
+@pytest.fixture(autouse=True)
+def _expected(page: Page, complaints: list[str]) -> Iterator[None]:
+    """The browser notes every answer from 400 on; here they are asked for."""
+    yield
+    complaints[:] = [one for one in complaints if "422" not in one]
+
+
+def test_the_plan_and_what_is_copied_are_the_services_own(page: Page, stack: Stack) -> None:
+    page.goto("/jobs/new")
+    page.fill('[name="/network/hidden"]', "20")
+    page.fill('[name="/activation/derivative_at_zero"]', "0.5")
+    page.click("text=JSON")
+    expect(page.get_by_label("The spec, to copy")).to_contain_text('"derivative_at_zero": 0.5')
+    plan = page.get_by_role("region", name="Plan")
+    spec = json.loads(page.get_by_label("The spec, to copy").inner_text())
+    answer = stack.http.post("/v1/jobs", params={"dry_run": True}, json=spec).json()
+    expect(plan).to_contain_text(f"{answer['parameters']:,}")
+    expect(plan).to_contain_text(f"{answer['steps']:,}")
+
+
+def test_every_activation_is_drawn_with_its_kinks(page: Page, stack: Stack) -> None:
+    page.goto("/jobs/new")
+    for name, model in ACTIVATIONS.items():
+        page.select_option('[name="/activation/name"]', name)
+        plot = page.locator(".preview svg")
+        expect(plot).to_have_attribute("aria-label", re.compile(f"^{name} and its derivative"))
+        expect(plot.locator(".value")).to_have_attribute("d", re.compile("L.*L"))
+        kinks = model.model_validate({"name": name}).kinks
+        within = [kink for kink in kinks if abs(kink) <= 4]
+        drawn = plot.locator(".kink").evaluate_all(
+            "lines => lines.map(line => Number(line.getAttribute('x1')) / 460 * 8 - 4)"
+        )
+        assert [kink for kink in drawn if abs(kink) <= 4] == pytest.approx(within), name
+        assert plot.locator(".convention").count() == (1 if 0.0 in kinks else 0), name
+
+
+def test_a_convention_outside_the_subdifferential_is_marked(page: Page, stack: Stack) -> None:
+    page.goto("/jobs/new")
+    page.fill('[name="/activation/derivative_at_zero"]', "1.5")
+    expect(page.locator(".preview .hint")).to_contain_text("outside the subdifferential [0, 1]")
+    page.fill('[name="/activation/derivative_at_zero"]', "0.5")
+    expect(page.locator(".preview .hint")).to_contain_text("φ′(0) = 0.5, as you chose")
+
+
+def test_a_loss_that_does_not_fit_the_data_gives_way(page: Page, stack: Stack) -> None:
+    page.goto("/jobs/new")
+    page.select_option('[name="/dataset/name"]', "diabetes")
+    loss = page.locator('[name="/loss/name"]')
+    expect(loss).not_to_have_value("cross_entropy")
+    expect(page.get_by_role("region", name="Plan")).to_contain_text("Parameters")
+
+
+def test_a_clone_says_what_its_original_said(page: Page, stack: Stack) -> None:
+    spec = digits_spec(
+        name="to be cloned",
+        network={"kind": "cnn", "channels": [4, 6], "hidden": [12]},
+        optimizer={
+            "name": "adamw",
+            "learning_rate": 0.01,
+            "schedule": {"name": "step", "every": 2, "gamma": 0.5},
+            "clip_grad_norm": 1.5,
+        },
+        activation={"name": "elu", "alpha": 0.5, "derivative_at_zero": 0.75},
+        probes={"unit_activity": False},
+        epochs=1,
+    )
+    original = stack.job(stack.post(spec))
+    page.goto(f"/jobs/new?from={original['id']}")
+    expect(page.get_by_role("region", name="Plan")).to_contain_text("Parameters")
+    page.click("text=Submit job")
+    page.wait_for_url(re.compile("/jobs/job_"))
+    assert stack.job(page.url.rsplit("/", 1)[-1])["spec"] == original["spec"]
