@@ -82,6 +82,7 @@ class StepMeasures:
 
 def _first_steps(effective: Array, before: int) -> Array:
     """[K, Q] from counts [K, Q, S]: the first step, from 1, with any; NaN where there was none."""
-    steps = before + 1 + effective.argmax(axis=2)
-    first: Array = np.where(effective.any(axis=2), steps, np.nan)
+    has_any = effective > 0
+    steps = before + 1 + has_any.argmax(axis=2)
+    first: Array = np.where(has_any.any(axis=2), steps, np.nan)
     return first
