@@ -73,8 +73,10 @@ def test_a_job_that_crashes_its_process_fails_alone(stack: Stack) -> None:
 def test_a_job_too_large_for_the_memory_fails_and_says_so(stack: Stack) -> None:
     stack.settings = stack.settings.model_copy(update={"trainer_memory_mb": 2000})
     worker = stack.start_all()
+    # rrelu is trained by stacked PyTorch, which holds the activations of a whole batch.
     large = digits_spec(network={"hidden": [4096, 4096]}, batch_size=65_536) | {
-        "dataset": {"name": "two_moons", "size": 200_000}
+        "activation": {"name": "rrelu"},
+        "dataset": {"name": "two_moons", "size": 200_000},
     }
     job = stack.ended(stack.post(large))
     assert (job["status"], job["reason"]) == ("failed", "out_of_memory")
