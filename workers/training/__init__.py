@@ -1,7 +1,8 @@
-"""The training engine: a cohort of networks as one stacked tensor program, in pure PyTorch.
+"""The training engine: a cohort of networks together, in a native kernel or stacked PyTorch.
 
-Imports the standard library, pydantic, `service.domain`, torch, numpy and scikit-learn; knows no
-HTTP, SQL, Celery or environment. Runs alone: `python -m workers.training spec.json`.
+Imports the standard library, pydantic, `service.domain`, torch, safetensors, numpy, scipy and
+scikit-learn; knows no SQL, Celery or environment, and HTTP only inside scikit-learn's OpenML.
+Runs alone: `python -m workers.training spec.json`.
 """
 
 from workers.training.cohort import Cohort, Member
