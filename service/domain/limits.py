@@ -7,7 +7,7 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_epochs: int = Field(10_000, ge=0, description="Epochs of a job")
-    max_layers: int = Field(32, ge=1, description="Hidden layers of a network")
+    max_layers: int = Field(64, ge=1, description="Hidden layers of a network")
     max_units: int = Field(4096, ge=1, description="Units of a hidden layer")
     max_parameters: int = Field(20_000_000, ge=1, description="Parameters of a network")
     max_examples: int = Field(1_000_000, ge=1, description="Examples of a data set")

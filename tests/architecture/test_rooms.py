@@ -25,7 +25,8 @@ ROOMS = {
         "workers/trainer.py",
     ],
     "sklearn": ["workers/training/"],
-    "scipy": ["workers/training/"],
+    "scipy": ["workers/training/", "service/studies/statistics.py"],
+    "statsmodels": ["service/studies/statistics.py"],
     "numpy": ["workers/training/"],
     "fastapi": ["service/api/"],
     "starlette": ["service/api/"],
@@ -91,7 +92,7 @@ def run_without(packages: str, *arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-TRAINING = "torch,sklearn,numpy,scipy"
+TRAINING = "torch,sklearn,numpy,scipy,statsmodels,pandas"
 SERVING = "fastapi,starlette,uvicorn,celery,kombu,redis,sqlalchemy,alembic,psycopg,httpx,typer"
 
 
