@@ -12,10 +12,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo serve test chaos lint types imports check fix screenshots bench bench-references lock clean
+.PHONY: help install demo serve test chaos compose-test lint types imports check fix screenshots bench bench-references lock clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 install: $(INSTALLED) ## Create .venv and install the locked versions
 $(INSTALLED): requirements.lock pyproject.toml
@@ -38,6 +38,9 @@ check: install lint types imports ## Run the checks that need no server; edits n
 
 chaos: install ## The long chaos test; docs/reliability.md holds the figures
 	$(BIN)/python -m tests.chaos
+
+compose-test: install ## The service in real containers, where there is a Docker engine
+	$(BIN)/python -m tests.deploy.containers
 
 lint: install
 	$(BIN)/ruff check .

@@ -14,6 +14,7 @@ import structlog
 
 from service.db import UNAVAILABLE, Database, claims, workers
 from service.db.workers import Worker
+from service.pulse import Pulse
 
 _log = structlog.get_logger(__name__)
 
@@ -36,8 +37,9 @@ class Holding:
 class Leases:
     """The leases of one worker process, over all its slots."""
 
-    def __init__(self, database: Database, worker: Worker, *, lease_s: float) -> None:
+    def __init__(self, database: Database, worker: Worker, *, lease_s: float, pulse: Pulse) -> None:
         self._database, self._worker, self._lease_s = database, worker, lease_s
+        self._pulse = pulse
         self._holdings: list[Holding] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -75,7 +77,9 @@ class Leases:
                 if now >= next_report or reported != self.is_ready():
                     reported = self._report()
                     next_report = now + _REPORT_EVERY_S
+                self._pulse.beat(ready=reported)
             except UNAVAILABLE as error:
+                self._pulse.beat(ready=False)
                 _log.warning("waiting for the database", error=str(error).splitlines()[0])
             except Exception:  # without this thread every lease would run out
                 _log.exception("the lease thread goes on")

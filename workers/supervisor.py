@@ -19,6 +19,7 @@ from service.db.workers import Worker
 from service.domain.events import EndEvent, StoppedEvent
 from service.domain.ids import new_id
 from service.domain.states import Reason
+from service.pulse import Pulse
 from service.settings import Settings
 from workers.leases import Holding, Leases
 from workers.lifecycle import Exited, TrainingProcess
@@ -53,7 +54,12 @@ class Supervisor:
             self._database, max_attempts=settings.max_attempts, stop=self._stopping
         )
         self._uploads = UploadCache(self._database, settings.data_home)
-        self._leases = Leases(self._database, self._worker, lease_s=settings.lease_s)
+        self._leases = Leases(
+            self._database,
+            self._worker,
+            lease_s=settings.lease_s,
+            pulse=Pulse(settings, "worker"),
+        )
         self._free: queue.Queue[Slot] = queue.Queue()
         self._slots = [Slot(settings) for _ in range(settings.worker_slots)]
 

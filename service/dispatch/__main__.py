@@ -10,6 +10,7 @@ from service import logs
 from service.db import UNAVAILABLE, Database
 from service.dispatch.reaper import reap
 from service.dispatch.relay import announce_due
+from service.pulse import Pulse
 from service.queue import BROKER_ERRORS, TrainQueue
 from service.settings import Settings
 
@@ -28,6 +29,7 @@ def main() -> None:
 def run(settings: Settings, stop: threading.Event) -> None:
     """Relays and reaps until told to stop. A database or broker that is away is waited for."""
     database, queue = Database(settings.resolved_database_url), TrainQueue(settings)
+    pulse = Pulse(settings, "dispatch")
     reap_every_s = min(settings.lease_s / 3, 5.0)
     next_reap = time.monotonic()
     while not stop.wait(settings.poll_s):
@@ -36,8 +38,10 @@ def run(settings: Settings, stop: threading.Event) -> None:
                 reap(database, max_attempts=settings.max_attempts)
                 next_reap = time.monotonic() + reap_every_s
             announce_due(database, queue, republish_s=settings.republish_s)
+            pulse.beat(ready=True)
         except (*BROKER_ERRORS, *UNAVAILABLE) as error:
             _log.warning("waiting for database or broker", error=str(error).splitlines()[0])
+            pulse.beat(ready=False)
             stop.wait(1.0)
     queue.close()
     database.dispose()

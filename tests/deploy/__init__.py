@@ -1,0 +1,1 @@
+"""What ships the service: images, the compose file, Kubernetes. As far as no engine is needed."""
