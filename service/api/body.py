@@ -15,7 +15,7 @@ from fastapi import Depends, Request
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from service.api.dependencies import FindSizesDep, SettingsDep
+from service.api.dependencies import SettingsDep
 from service.api.errors import MOST_ERRORS, ApiError
 from service.api.validation import describe_spec_errors, describe_sweep_errors, pointer
 from service.domain.base import JsonObject, SpecModel
@@ -23,7 +23,6 @@ from service.domain.datasets import FIND_SIZES, FindSizes
 from service.domain.errors import FieldError
 from service.domain.spec import JobSpec
 from service.domain.sweep import SweepSpec
-from service.settings import Settings
 
 _DEEPEST = 64
 _LONGEST_NAME = 200
@@ -52,24 +51,23 @@ class PostedSweep:
     digest: str
 
 
-async def read_spec(
-    request: Request, settings: SettingsDep, find_sizes: FindSizesDep
-) -> PostedSpec:
-    """The body of the request. Raises ApiError."""
-    raw = await _read_json(request, settings)
-    return await run_in_threadpool(parse_spec, raw, find_sizes)
+async def read_json(request: Request, settings: SettingsDep) -> bytes:
+    """The body of the request, which says that it is JSON. Raises ApiError."""
+    _require_json(request)
+    return await read_bytes(request, settings.limits.max_body_bytes)
 
 
 async def read_sweep(request: Request, settings: SettingsDep) -> PostedSweep:
     """The body of the request. Raises ApiError."""
-    return await run_in_threadpool(parse_sweep, await _read_json(request, settings))
+    return await run_in_threadpool(parse_sweep, await read_json(request, settings))
 
 
-PostedSpecDep = Annotated[PostedSpec, Depends(read_spec)]
+PostedJson = Annotated[bytes, Depends(read_json)]
 PostedSweepDep = Annotated[PostedSweep, Depends(read_sweep)]
 
 
 def parse_spec(raw: bytes, find_sizes: FindSizes | None = None) -> PostedSpec:
+    """What was posted. Raises ApiError. May ask the database: not for the event loop."""
     document = _parse_object(raw)
     unsafe = _unsafe_values(document)
     context = None if find_sizes is None else {FIND_SIZES: find_sizes}
@@ -105,11 +103,6 @@ def _validate(
 def _digest(document: JsonObject) -> str:
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-async def _read_json(request: Request, settings: Settings) -> bytes:
-    _require_json(request)
-    return await read_bytes(request, settings.limits.max_body_bytes)
 
 
 def _require_json(request: Request) -> None:

@@ -8,9 +8,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from service.api import examples
-from service.api.body import PostedSpecDep
+from service.api.body import PostedJson, parse_spec
 from service.api.conditional import ETAG, NOT_MODIFIED, IfNoneMatch, WaitS, answer, wait_for_end
-from service.api.dependencies import DatabaseDep, IdempotencyKey, JobId, Priority, SettingsDep
+from service.api.dependencies import (
+    DatabaseDep,
+    FindSizesDep,
+    IdempotencyKey,
+    JobId,
+    Priority,
+    SettingsDep,
+)
 from service.api.openapi import JOB_LINKS, LOCATION, SPEC_BODY, answer_with, problems
 from service.api.pagination import decode_cursor, encode_cursor
 from service.api.plans import DryRun, answer_plan, look_back, planned
@@ -86,15 +93,16 @@ class JobPage(BaseModel):
 )
 def submit_job(
     *,
-    posted: PostedSpecDep,
+    raw: PostedJson,
+    find_sizes: FindSizesDep,
     settings: SettingsDep,
     database: DatabaseDep,
-    response: Response,
     idempotency_key: IdempotencyKey = None,
     dry_run: DryRun = False,
     priority: Priority = 0,
-) -> Job | Response:
+) -> Response:
     """Queue a training run, or tell what it would cost."""
+    posted = parse_spec(raw, find_sizes)
     if refused := check(posted.spec, settings.limits):
         raise SpecRejected(refused)
     if dry_run:
@@ -110,8 +118,13 @@ def submit_job(
             max_queued=settings.max_queued_jobs,
             idempotency=idempotency,
         )
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
-    return job
+    # Made here, where one thread does all of the work: FastAPI would hand it to another one.
+    return Response(
+        job.model_dump_json(),
+        status_code=HTTPStatus.ACCEPTED,
+        media_type="application/json",
+        headers={"Location": f"/v1/jobs/{job.id}"},
+    )
 
 
 @router.get("", responses={HTTPStatus.OK: answer_with(examples.PAGE), **problems()})

@@ -4,18 +4,22 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
+from sqlalchemy import Connection, Dialect, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 _WRITES = "subgrad_writes"
 _SQLITE_TIMEOUT_S = 30.0
 _IDLE_TIMEOUT_S = 15
+_PING_AFTER_S = 1.0
+_RESTS_SINCE = "rests since"
 
 UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
 """What a transaction raises while the database does not answer."""
@@ -66,7 +70,6 @@ def _create_engine(url: str) -> Engine:
     if parsed.get_backend_name() == "postgresql":
         engine = create_engine(
             parsed,
-            pool_pre_ping=True,
             pool_size=10,
             max_overflow=30,
             connect_args={
@@ -76,6 +79,8 @@ def _create_engine(url: str) -> Engine:
             },
         )
         event.listen(engine, "handle_error", _tell_lost_connection)
+        event.listen(engine, "checkin", _note_rest)
+        event.listen(engine, "checkout", partial(_ping_if_rested, engine.dialect))
         return engine
     if parsed.get_backend_name() != "sqlite":
         raise ValueError(f"SUBGRAD_DATABASE_URL: use postgresql or sqlite, not {parsed.drivername}")
@@ -87,6 +92,24 @@ def _create_engine(url: str) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _note_rest(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info[_RESTS_SINCE] = time.monotonic()
+
+
+def _ping_if_rested(
+    dialect: Dialect, connection: Any, record: ConnectionPoolEntry, _proxy: Any
+) -> None:
+    # The server may have gone meanwhile. What was in use a moment ago is not asked again: that
+    # would be another journey for each transaction.
+    rests_since = record.info.get(_RESTS_SINCE)
+    if rests_since is None or time.monotonic() - rests_since < _PING_AFTER_S:
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as error:
+        raise InvalidatePoolError from error
 
 
 def _tell_lost_connection(context: ExceptionContext) -> BaseException | None:

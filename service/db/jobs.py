@@ -18,6 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from service.db.datasets import note_uses
+from service.db.posting import NewJob, as_row, store_one
 from service.db.tables import (
     DEFAULT_OWNER,
     MEASURED,
@@ -36,7 +37,7 @@ from service.domain.errors import IdempotencyConflict, JobNotFound, MoveRefused
 from service.domain.ids import new_id
 from service.domain.job import Job, SpecWarning, StatusChange
 from service.domain.metrics import EPOCH_COLUMNS, EpochMetrics
-from service.domain.spec import JobSpec, cohort_key
+from service.domain.spec import JobSpec
 from service.domain.states import TERMINAL, JobStatus, Reason
 
 
@@ -61,21 +62,15 @@ def submit(
         earlier = claim_key(session, *idempotency, job_id)
         if earlier is not None:
             return find(session, earlier)
+    new = NewJob(id=job_id, spec=spec, warnings=warnings)
+    if session.get_bind().dialect.name == "postgresql":
+        job = store_one(session, new, owner=owner, priority=priority, max_queued=max_queued)
+        _note_uses(session, [new])
+        return job
     if max_queued is not None:
         check_room(session, max_queued=max_queued)
-    new = NewJob(id=job_id, spec=spec, warnings=warnings)
     enqueue(session, [new], owner=owner, priority=priority)
     return find(session, job_id)
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewJob:
-    """A job that is about to be stored."""
-
-    id: str
-    spec: JobSpec
-    warnings: list[SpecWarning]
-    sweep_index: int | None = None
 
 
 def enqueue(
@@ -88,19 +83,8 @@ def enqueue(
 ) -> None:
     """Stores queued jobs and their announcements in the caller's transaction."""
     rows = [
-        {
-            "id": one.id,
-            "name": one.spec.name,
-            "spec": one.spec.model_dump(mode="json"),
-            "warnings": [warning.model_dump() for warning in one.warnings],
-            "activation": one.spec.activation.name,
-            "cohort_key": cohort_key(one.spec),
-            "epochs": one.spec.epochs,
-            "sweep_id": sweep_id,
-            "sweep_index": one.sweep_index,
-            "owner": owner,
-            "precedence": -priority,
-        }
+        as_row(one, owner=owner, priority=priority)
+        | {"sweep_id": sweep_id, "sweep_index": one.sweep_index}
         for one in new
     ]
     first = {"status": JobStatus.QUEUED, "status_seq": 1}
@@ -110,6 +94,10 @@ def enqueue(
     session.execute(insert(OutboxRow).values(announced=0, due_at=now()), ids)
     status = insert(StatusRow).values(seq=1, status=JobStatus.QUEUED, attempt=0, at=now())
     session.execute(status, ids)
+    _note_uses(session, new)
+
+
+def _note_uses(session: Session, new: Sequence[NewJob]) -> None:
     used = ((one.id, one.spec.dataset) for one in new)
     note_uses(session, [(i, data.dataset_id) for i, data in used if isinstance(data, Upload)])
 

@@ -11,7 +11,8 @@ from datetime import datetime
 from sqlalchemy import Double, Select, and_, case, cast, func, insert, literal, select, true, update
 from sqlalchemy.orm import Session
 
-from service.db.jobs import NewJob, claim_key, end_queued, enqueue
+from service.db.jobs import claim_key, end_queued, enqueue
+from service.db.posting import NewJob
 from service.db.retries import requeue_ended
 from service.db.tables import EpochRow, JobRow, SweepRow
 from service.db.turns import check_room

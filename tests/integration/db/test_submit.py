@@ -3,9 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
+import psycopg
 import pytest
+from sqlalchemy import event
 
-from service.db import Database, jobs
+from service.db import Database, engine, jobs
 from service.domain.errors import IdempotencyConflict, JobNotFound
 from service.domain.job import SpecWarning
 from service.domain.spec import JobSpec
@@ -89,3 +91,35 @@ def test_a_key_whose_transaction_failed_is_free_again(database: Database) -> Non
 def test_an_unknown_id_is_not_found(database: Database) -> None:
     with pytest.raises(JobNotFound, match="job_0"), database.reading() as session:
         jobs.find(session, "job_0")
+
+
+def test_what_submitting_returns_is_what_is_stored(database: Database) -> None:
+    warning = SpecWarning(code="a", pointer="/b", detail="c")
+    with database.writing() as session:
+        job = jobs.submit(session, job_spec(name="μ"), [warning], priority=3)
+    assert find(database, job.id) == job
+
+
+def test_a_job_is_stored_by_one_statement_on_postgresql(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    statements: list[str] = []
+    event.listen(
+        database.engine, "before_cursor_execute", lambda *about: statements.append(about[2])
+    )
+    with database.writing() as session:
+        jobs.submit(session, job_spec(), [], max_queued=10)
+    database.dispose()
+    assert len(statements) == 1
+
+
+def test_a_connection_that_died_at_rest_is_replaced(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_PING_AFTER_S", 0.0)
+    database = Database(postgresql_url)
+    queue(database)
+    kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    with psycopg.connect(postgresql_url) as other:
+        other.execute(f"{kill} AND datname = current_database()")
+    assert find(database, queue(database)).status is JobStatus.QUEUED
+    database.dispose()

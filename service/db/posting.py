@@ -1,0 +1,135 @@
+"""A job that is about to be stored, and how PostgreSQL stores a single one: by one statement, for
+jobs are posted singly and by many at once, and each statement is a journey there and back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import BigInteger, Select, Table, bindparam, func, insert, literal, select
+from sqlalchemy.orm import Session
+
+from service.db.tables import JobRow, OutboxRow, StatusRow
+from service.db.types import now
+from service.domain.base import JsonObject
+from service.domain.errors import QueueFull
+from service.domain.job import Job, SpecWarning
+from service.domain.spec import JobSpec, cohort_key
+from service.domain.states import JobStatus
+
+_GIVEN = (
+    "id",
+    "name",
+    "spec",
+    "warnings",
+    "activation",
+    "cohort_key",
+    "epochs",
+    "owner",
+    "precedence",
+)
+_UNBOUNDED = 2**62
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewJob:
+    """A job that is about to be stored."""
+
+    id: str
+    spec: JobSpec
+    warnings: list[SpecWarning]
+    sweep_index: int | None = None
+
+
+def as_row(new: NewJob, *, owner: str, priority: int) -> JsonObject:
+    """The columns that not all new jobs share."""
+    return {
+        "id": new.id,
+        "name": new.spec.name,
+        "spec": new.spec.model_dump(mode="json"),
+        "warnings": [warning.model_dump() for warning in new.warnings],
+        "activation": new.spec.activation.name,
+        "cohort_key": cohort_key(new.spec),
+        "epochs": new.spec.epochs,
+        "owner": owner,
+        "precedence": -priority,
+    }
+
+
+def store_one(
+    session: Session, new: NewJob, *, owner: str, priority: int, max_queued: int | None
+) -> Job:
+    """Stores the queued job, its announcement and its first status. Raises QueueFull where
+    `max_queued` jobs wait already, see `turns.check_room`."""
+    most = _UNBOUNDED if max_queued is None else max_queued
+    given = as_row(new, owner=owner, priority=priority) | {"most": most}
+    created_at: datetime | None = session.connection().execute(_STATEMENT, given).scalar()
+    if created_at is None:
+        raise QueueFull(most, most)
+    return _queued(new, priority, created_at)
+
+
+def _queued(new: NewJob, priority: int, created_at: datetime) -> Job:
+    """What the record would say of a job that has just been stored."""
+    return Job(
+        id=new.id,
+        name=new.spec.name,
+        spec=new.spec,
+        status=JobStatus.QUEUED,
+        outcome=None,
+        reason=None,
+        detail=None,
+        attempt=0,
+        priority=priority,
+        progress=0.0,
+        warnings=new.warnings,
+        created_at=created_at,
+        started_at=None,
+        finished_at=None,
+        cancel_requested_at=None,
+        sweep_id=None,
+        study_id=None,
+        summary=None,
+        diverged_at_step=None,
+        environment=None,
+    )
+
+
+def _statement() -> Select[Any]:
+    jobs, outbox, statuses = (
+        cast(Table, model.__table__) for model in (JobRow, OutboxRow, StatusRow)
+    )
+    most = bindparam("most", type_=BigInteger())
+    some = select(outbox.c.job_id).limit(most).subquery()
+    waiting = select(func.count()).select_from(some).scalar_subquery()
+    values: dict[str, Any] = {name: bindparam(name, type_=jobs.c[name].type) for name in _GIVEN} | {
+        "status": literal(JobStatus.QUEUED.value, jobs.c.status.type),
+        "status_seq": literal(1),
+        "attempt": literal(0),
+        "losses": literal(0),
+        "created_at": now(),
+    }
+    new = select(*values.values()).where(waiting < most)
+    job = (
+        insert(jobs)
+        .from_select(list(values), new, include_defaults=False)
+        .returning(jobs.c.id, jobs.c.created_at)
+        .cte("job")
+    )
+    announcement = insert(outbox).from_select(
+        ["job_id", "announced", "due_at"], select(job.c.id, literal(0), job.c.created_at)
+    )
+    status = insert(statuses).from_select(
+        ["job_id", "seq", "status", "attempt", "at"],
+        select(
+            job.c.id,
+            literal(1),
+            literal(JobStatus.QUEUED.value, statuses.c.status.type),
+            literal(0),
+            job.c.created_at,
+        ),
+    )
+    return select(job.c.created_at).add_cte(announcement.cte("announcement"), status.cte("status"))
+
+
+# Made once: making it, and the key by which its compiled form is found, takes longer than all else.
+_STATEMENT = _statement()
