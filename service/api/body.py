@@ -17,11 +17,17 @@ from starlette.concurrency import run_in_threadpool
 
 from service.api.dependencies import SettingsDep
 from service.api.errors import MOST_ERRORS, ApiError
-from service.api.validation import describe_spec_errors, describe_sweep_errors, pointer
+from service.api.validation import (
+    describe_spec_errors,
+    describe_study_errors,
+    describe_sweep_errors,
+    pointer,
+)
 from service.domain.base import JsonObject, SpecModel
 from service.domain.datasets import FIND_SIZES, FindSizes
 from service.domain.errors import FieldError
 from service.domain.spec import JobSpec
+from service.domain.study import StudySpec
 from service.domain.sweep import SweepSpec
 
 _DEEPEST = 64
@@ -51,6 +57,14 @@ class PostedSweep:
     digest: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class PostedStudy:
+    """A well-formed study, whose template nobody has asked yet, and its digest."""
+
+    study: StudySpec
+    digest: str
+
+
 async def read_json(request: Request, settings: SettingsDep) -> bytes:
     """The body of the request, which says that it is JSON. Raises ApiError."""
     _require_json(request)
@@ -62,8 +76,14 @@ async def read_sweep(request: Request, settings: SettingsDep) -> PostedSweep:
     return await run_in_threadpool(parse_sweep, await read_json(request, settings))
 
 
+async def read_study(request: Request, settings: SettingsDep) -> PostedStudy:
+    """The body of the request. Raises ApiError."""
+    return parse_study(await read_json(request, settings))
+
+
 PostedJson = Annotated[bytes, Depends(read_json)]
 PostedSweepDep = Annotated[PostedSweep, Depends(read_sweep)]
+PostedStudyDep = Annotated[PostedStudy, Depends(read_study)]
 
 
 def parse_spec(raw: bytes, find_sizes: FindSizes | None = None) -> PostedSpec:
@@ -80,6 +100,13 @@ def parse_sweep(raw: bytes) -> PostedSweep:
     unsafe = _unsafe_values(document, finite=True)
     sweep = _validate(document, SweepSpec, describe_sweep_errors, unsafe)
     return PostedSweep(sweep=sweep, digest=_digest(document))
+
+
+def parse_study(raw: bytes) -> PostedStudy:
+    document = _parse_object(raw)
+    unsafe = _unsafe_values(document, finite=True)
+    study = _validate(document, StudySpec, describe_study_errors, unsafe)
+    return PostedStudy(study=study, digest=_digest(document))
 
 
 def _validate(

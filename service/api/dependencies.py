@@ -7,7 +7,7 @@ from fastapi import Depends, Header, Path, Query, Request
 from service.db import Database, datasets
 from service.domain.base import JsonObject
 from service.domain.datasets import FindSizes
-from service.domain.errors import DatasetNotFound, JobNotFound, SweepNotFound
+from service.domain.errors import DatasetNotFound, JobNotFound, StudyNotFound, SweepNotFound
 from service.domain.ids import is_id
 from service.settings import Settings
 
@@ -40,6 +40,15 @@ async def _sweep_id(sweep_id: Annotated[str, _SWEEP_ID]) -> str:
     return sweep_id
 
 
+_STUDY_ID = Path(description="Id of a study", examples=["std_019ab3c0f3e07d1fa3b5c1d2e3f40516"])
+
+
+async def _study_id(study_id: Annotated[str, _STUDY_ID]) -> str:
+    if not is_id(study_id, "std"):
+        raise StudyNotFound(study_id)
+    return study_id
+
+
 _DATASET_ID = Path(
     description="Id of an uploaded data set", examples=["dat_5f0c1d2e3f4a5b6c7d8e9f0a1b2c3d4e"]
 )
@@ -67,6 +76,7 @@ FindSizesDep = Annotated[FindSizes, Depends(_find_sizes)]
 """Looks an uploaded data set up. Asks the database: not for the event loop."""
 JobId = Annotated[str, Depends(_job_id)]
 SweepId = Annotated[str, Depends(_sweep_id)]
+StudyId = Annotated[str, Depends(_study_id)]
 DatasetId = Annotated[str, Depends(_dataset_id)]
 IdempotencyKey = Annotated[
     str | None,

@@ -8,18 +8,20 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 
-from service.api import dataset_examples, examples
+from service.api import dataset_examples, examples, study_examples
 from service.api.errors import MEDIA_TYPE, PHRASES, PROBLEMS, ApiError, Problem
 from service.api.negotiation import choose
 from service.api.validation import pointer
 from service.domain.errors import FieldError
 from service.domain.spec import JobSpec
+from service.domain.study import StudySpec
 from service.domain.sweep import SweepSpec
 from service.uploads import CSV, NPZ, PARQUET
 
 TAGS = [
     {"name": "jobs", "description": "Training runs: submit, list, read, cancel, retry, delete."},
     {"name": "sweeps", "description": "Many runs from one base spec and axes, and their table."},
+    {"name": "studies", "description": "Claims tested: sweeps, statistics, verdicts, reports."},
     {"name": "datasets", "description": "Data sets of your own: upload, list, read, delete."},
     {"name": "series", "description": "What a run measured, per epoch, layer and unit."},
     {"name": "catalog", "description": "Everything a spec may say, and what is measured."},
@@ -34,6 +36,7 @@ def _body(schema: str, of_examples: Any) -> dict[str, Any]:
 
 SPEC_BODY = _body("JobSpec", examples.SPECS)
 SWEEP_BODY = _body("SweepSpec", examples.SWEEP_SPECS)
+STUDY_BODY = _body("StudySpec", study_examples.STUDY_SPECS)
 
 UPLOAD_BODY = {
     "requestBody": {
@@ -70,6 +73,16 @@ JOB_LINKS = _links(
         "delete": "delete_job",
     },
 )
+STUDY_LINKS = _links(
+    "study_id",
+    {
+        "self": "read_study",
+        "report": "read_report",
+        "cancel": "cancel_study",
+        "jobs": "list_jobs",
+        "sweeps": "list_sweeps",
+    },
+)
 DATASET_LINKS = _links("dataset_id", {"self": "read_dataset", "delete": "delete_dataset"})
 SWEEP_LINKS = _links(
     "sweep_id",
@@ -103,6 +116,10 @@ _DETAILS = {
     "dataset_not_found": f"There is no data set '{dataset_examples.DATASET_ID}'.",
     "invalid_dataset": "Line 3, column 'width': 'n/a' is no finite number.",
     "sweep_not_found": f"There is no sweep '{examples.SWEEP_ID}'. GET /v1/sweeps lists them.",
+    "study_not_found": f"There is no study '{study_examples.STUDY_ID}'. "
+    "GET /v1/studies lists those that exist.",
+    "report_not_written": f"The study '{study_examples.STUDY_ID}' is running. "
+    "Its report is written when it succeeds.",
     "move_refused": "The job has ended (succeeded), so there is nothing to cancel.",
     "body_too_large": "The limit for a body is 1,048,576 bytes.",
     "unsupported_media_type": "Content-Type is text/plain; send application/json in UTF-8.",
@@ -132,7 +149,7 @@ class Api(FastAPI):
                 separate_input_output_schemas=False,
             )
             schemas = document["components"]["schemas"]
-            for model in (Problem, JobSpec, SweepSpec):
+            for model in (Problem, JobSpec, SweepSpec, StudySpec):
                 schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
             # Also what no operation can say of itself: an unknown path, a wrong method.

@@ -7,10 +7,11 @@ import json
 from service.api.errors import invalid
 from service.db.datasets import DatasetFilter
 from service.db.jobs import JobFilter
+from service.db.studies import StudyFilter
 from service.db.sweeps import SweepFilter
 from service.domain.ids import Prefix, is_id
 
-Filter = JobFilter | SweepFilter | DatasetFilter
+Filter = JobFilter | SweepFilter | StudyFilter | DatasetFilter
 
 _POINTER = "/query/cursor"
 

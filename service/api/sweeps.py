@@ -30,8 +30,8 @@ from service.domain.pivot import Result, SweepTable, pivot
 from service.domain.plan import SweepPlan
 from service.domain.states import TERMINAL, JobStatus, Outcome
 from service.domain.statistics import CONFIDENCE
-from service.domain.sweep import Sweep
-from service.planning import expand, plan_sweep, points
+from service.domain.sweep import Sweep, points
+from service.planning import expand, plan_sweep
 
 router = APIRouter(prefix="/v1/sweeps", tags=["sweeps"])
 

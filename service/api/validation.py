@@ -13,6 +13,7 @@ from service.domain.base import SpecModel
 from service.domain.errors import FieldError
 from service.domain.losses import Loss
 from service.domain.spec import JobSpec
+from service.domain.study import StudySpec
 from service.domain.sweep import SweepSpec
 from service.domain.variants import models_in, variants
 
@@ -61,6 +62,31 @@ def describe_spec_errors(error: ValidationError) -> list[FieldError]:
 def describe_sweep_errors(error: ValidationError) -> list[FieldError]:
     """Why a document is no SweepSpec. Its members are looked at later, see `service.planning`."""
     return [_describe_sweep_error(one) for one in error.errors(include_url=False)]
+
+
+def describe_study_errors(error: ValidationError) -> list[FieldError]:
+    """Why a document is no StudySpec."""
+    return _describe_flat(error, [])
+
+
+def describe_override_errors(error: ValidationError) -> list[FieldError]:
+    """Why a study's overrides are no options of its template."""
+    return _describe_flat(error, ["overrides"])
+
+
+def _describe_flat(error: ValidationError, above: list[str]) -> list[FieldError]:
+    """Of a model without unions. What names a field that is not there lists those that are."""
+    described = []
+    for one in error.errors(include_url=False):
+        detail = _describe(one)
+        if one["type"] == "extra_forbidden":
+            detail = (
+                "is no option of this template; GET /v1/studies lists them"
+                if above
+                else f"unknown field; accepted: {', '.join(StudySpec.model_fields)}"
+            )
+        described.append(FieldError(pointer=pointer([*above, *one["loc"]]), detail=detail))
+    return described
 
 
 def _describe_sweep_error(error: ErrorDetails) -> FieldError:

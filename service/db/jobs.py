@@ -78,13 +78,14 @@ def enqueue(
     new: Sequence[NewJob],
     *,
     sweep_id: str | None = None,
+    study_id: str | None = None,
     owner: str = DEFAULT_OWNER,
     priority: int = 0,
 ) -> None:
     """Stores queued jobs and their announcements in the caller's transaction."""
     rows = [
         as_row(one, owner=owner, priority=priority)
-        | {"sweep_id": sweep_id, "sweep_index": one.sweep_index}
+        | {"sweep_id": sweep_id, "sweep_index": one.sweep_index, "study_id": study_id}
         for one in new
     ]
     first = {"status": JobStatus.QUEUED, "status_seq": 1}

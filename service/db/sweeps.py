@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Double, Select, and_, case, cast, func, insert, literal, select, true, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from service.db.jobs import claim_key, end_queued, enqueue
 from service.db.posting import NewJob
 from service.db.retries import requeue_ended
-from service.db.tables import EpochRow, JobRow, SweepRow
+from service.db.tables import DEFAULT_OWNER, EpochRow, JobRow, SweepRow
 from service.db.turns import check_room
 from service.db.types import now
 from service.domain.errors import MoveRefused, SweepNotFound
@@ -31,6 +31,8 @@ def submit(
     members: Sequence[tuple[JobSpec, list[SpecWarning]]],
     *,
     priority: int = 0,
+    owner: str = DEFAULT_OWNER,
+    study_id: str | None = None,
     max_queued: int | None = None,
     idempotency: tuple[str, str] | None = None,
 ) -> Sweep:
@@ -55,6 +57,7 @@ def submit(
             axes=[[path, document["axes"][path]] for path in sweep.axes],
             mode=sweep.mode,
             members=len(members),
+            study_id=study_id,
             created_at=now(),
         )
     )
@@ -62,7 +65,7 @@ def submit(
         NewJob(id=new_id("job"), spec=spec, warnings=warnings, sweep_index=index)
         for index, (spec, warnings) in enumerate(members)
     ]
-    enqueue(session, new, sweep_id=sweep_id, priority=priority)
+    enqueue(session, new, sweep_id=sweep_id, study_id=study_id, owner=owner, priority=priority)
     return find(session, sweep_id)
 
 
@@ -138,12 +141,21 @@ def standing(session: Session, sweep_id: str) -> Standing:
     return found.get(sweep_id, Standing())
 
 
-def _standings(session: Session, sweep_ids: Collection[str]) -> dict[str, Standing]:
+def standings_of_studies(session: Session, study_ids: Collection[str]) -> dict[str, Standing]:
+    """Where the jobs of each study stand; of a study without jobs nothing."""
+    return _standings(session, study_ids, JobRow.study_id)
+
+
+def _standings(
+    session: Session,
+    ids: Collection[str],
+    whose: InstrumentedAttribute[str | None] = JobRow.sweep_id,
+) -> dict[str, Standing]:
     epochs = func.coalesce(JobRow.last_epoch, 0)
     share = cast(epochs, Double) / case((JobRow.epochs > 0, JobRow.epochs), else_=1)
     query = (
         select(
-            JobRow.sweep_id,
+            whose.label("whose"),
             JobRow.status,
             func.count().label("jobs"),
             func.sum(case((JobRow.outcome == Outcome.DIVERGED, 1), else_=0)).label("diverged"),
@@ -155,12 +167,12 @@ def _standings(session: Session, sweep_ids: Collection[str]) -> dict[str, Standi
             func.sum(func.coalesce(JobRow.last_epoch + 1, 0)).label("epochs"),
             func.max(JobRow.finished_at).label("finished_at"),
         )
-        .where(JobRow.sweep_id.in_(sweep_ids))
-        .group_by(JobRow.sweep_id, JobRow.status)
+        .where(whose.in_(ids))
+        .group_by(whose, JobRow.status)
     )
     found: dict[str, Standing] = {}
     for row in session.execute(query):
-        one = found.setdefault(row.sweep_id, Standing())
+        one = found.setdefault(row.whose, Standing())
         one.counts[row.status] = row.jobs
         one.diverged += int(row.diverged)
         one.done += float(row.done)

@@ -92,6 +92,7 @@ class JobRow(Base):
         Index("ix_jobs_sweep", "sweep_id", "id"),
         Index("ix_jobs_sweep_status", "sweep_id", "status", "id"),
         Index("ix_jobs_study", "study_id", "id"),
+        Index("ix_jobs_study_status", "study_id", "status", "id"),
     )
 
 

@@ -1,2 +1,3 @@
-"""Keeps jobs moving: announces queued jobs to the workers (relay) and takes jobs from workers
-that fell silent (reaper). Holds no state of its own; any number of these may run."""
+"""Keeps things moving: announces queued jobs to the workers (relay), takes jobs from workers that
+fell silent (reaper), posts the sweeps of studies and concludes (conductor). Holds no state of its
+own; any number of these may run."""

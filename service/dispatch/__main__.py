@@ -1,4 +1,5 @@
-"""`python -m service.dispatch`: relay and reaper in one loop, until SIGINT or SIGTERM."""
+"""`python -m service.dispatch`: relay and reaper in one loop, the conductor beside it, until SIGINT
+or SIGTERM."""
 
 import signal
 import threading
@@ -8,6 +9,7 @@ import structlog
 
 from service import logs
 from service.db import UNAVAILABLE, Database
+from service.dispatch.conductor import conduct
 from service.dispatch.reaper import reap
 from service.dispatch.relay import announce_due
 from service.pulse import Pulse
@@ -27,11 +29,17 @@ def main() -> None:
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
-    """Relays and reaps until told to stop. A database or broker that is away is waited for."""
+    """Relays, reaps and conducts until told to stop. A database or broker that is away is waited
+    for."""
     database, queue = Database(settings.resolved_database_url), TrainQueue(settings)
     pulse = Pulse(settings, "dispatch")
     reap_every_s = min(settings.lease_s / 3, 5.0)
     next_reap = time.monotonic()
+    # On a thread of its own: a conclusion may take seconds, in which jobs must not wait. It ends
+    # with the process; a study that it held is taken up by another when its lease runs out.
+    threading.Thread(
+        target=conduct, args=(settings, database, stop), name="conductor", daemon=True
+    ).start()
     while not stop.wait(settings.poll_s):
         try:
             if time.monotonic() >= next_reap:

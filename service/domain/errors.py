@@ -47,6 +47,22 @@ class SweepNotFound(DomainError):
         super().__init__(f"There is no sweep {sweep_id!r}. GET /v1/sweeps lists those that exist.")
 
 
+class StudyNotFound(DomainError):
+    """No study has this id."""
+
+    def __init__(self, study_id: str) -> None:
+        super().__init__(f"There is no study {study_id!r}. GET /v1/studies lists those that exist.")
+
+
+class ReportNotWritten(DomainError):
+    """The study has not concluded, or never will."""
+
+    def __init__(self, study_id: str, status: str) -> None:
+        super().__init__(
+            f"The study {study_id!r} is {status}. Its report is written when it succeeds."
+        )
+
+
 class DatasetNotFound(DomainError):
     """No uploaded data set has this id."""
 

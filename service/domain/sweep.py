@@ -3,7 +3,8 @@
 Axis paths are dotted: `optimizer.learning_rate`, `network.hidden.0` (a number steps into a list).
 """
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -119,6 +120,18 @@ class SweepMode(StrEnum):
     """The first values of all axes together, then the second …; all axes are equally long."""
 
 
+Point = tuple[tuple[str, Any], ...]
+"""A member's value on each axis, in the order of the axes."""
+
+
+def points(axes: Mapping[str, Axis], mode: SweepMode) -> Iterator[Point]:
+    """The members' points, in the order of their index."""
+    values = [axis_values(axis) for axis in axes.values()]
+    combined = itertools.product(*values) if mode is SweepMode.GRID else zip(*values, strict=True)
+    for point in combined:
+        yield tuple(zip(axes, point, strict=True))
+
+
 class SweepSpec(SpecModel):
     """A base spec and the axes along which its members differ from it."""
 
@@ -206,6 +219,13 @@ class SweepProgress(DomainModel):
     progress: Annotated[float, Field(ge=0, le=1)]
 
 
+_LONGEST_VALUE = 60
+
+
 def describe_point(point: Iterable[tuple[str, Any]]) -> str:
     """A member by its values, for people: `seed = 3, optimizer.learning_rate = 0.1`."""
-    return ", ".join(f"{path} = {value!r}" for path, value in point)
+    texts = ((path, repr(value)) for path, value in point)
+    return ", ".join(
+        f"{path} = {text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + '…'}"
+        for path, text in texts
+    )

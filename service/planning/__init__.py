@@ -2,7 +2,7 @@
 
 from service.planning.admission import check, warn
 from service.planning.costs import Pace, TrainedEpoch, plan_job, plan_sweep
-from service.planning.sweeps import Member, expand, points
+from service.planning.sweeps import Member, expand
 
 __all__ = [
     "Member",
@@ -12,6 +12,5 @@ __all__ = [
     "expand",
     "plan_job",
     "plan_sweep",
-    "points",
     "warn",
 ]

@@ -14,11 +14,8 @@ from service.domain.errors import FieldError, SpecRejected
 from service.domain.job import SpecWarning
 from service.domain.limits import Limits
 from service.domain.spec import JobSpec
-from service.domain.sweep import Axis, SweepMode, SweepSpec, axis_values, describe_point
+from service.domain.sweep import Axis, Point, SweepMode, SweepSpec, axis_values, describe_point
 from service.planning.admission import check, warn
-
-Point = tuple[tuple[str, Any], ...]
-"""A member's value on each axis, in the order of the axes."""
 
 Describe = Callable[[ValidationError], list[FieldError]]
 """How a document that is no spec is told to its author."""
@@ -68,14 +65,6 @@ def expand(
     if refused:
         raise SpecRejected([_tell(*found, points) for found, points in refused.items()])
     return members
-
-
-def points(axes: Mapping[str, Axis], mode: SweepMode) -> Iterator[Point]:
-    """The members' points, in the order of their index."""
-    values = [axis_values(axis) for axis in axes.values()]
-    combined = itertools.product(*values) if mode is SweepMode.GRID else zip(*values, strict=True)
-    for point in combined:
-        yield tuple(zip(axes, point, strict=True))
 
 
 _Places = dict[str, tuple[int, Any]]

@@ -1,6 +1,7 @@
 """What a study's template is: a claim, the sweeps that test it, and how to conclude."""
 
 import inspect
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
@@ -76,7 +77,13 @@ class Template(ABC, Generic[O]):
     def options(self, scale: Scale, overrides: JsonObject) -> O:
         """Those of the scale with some overridden. Raises pydantic's ValidationError."""
         preset: O = self.scales[scale]
-        return type(preset).model_validate(preset.model_dump(mode="json") | overrides)
+        merged = json.dumps(preset.model_dump(mode="json") | overrides)
+        return type(preset).model_validate_json(merged)
+
+    def options_of(self, stored: JsonObject) -> O:
+        """Options as they were dumped to JSON."""
+        preset: O = self.scales[Scale.QUICK]
+        return type(preset).model_validate_json(json.dumps(stored))
 
     def describe(self) -> TemplateDescription:
         return TemplateDescription(

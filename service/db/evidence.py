@@ -1,0 +1,99 @@
+"""What the jobs of a study measured, for those who conclude from it. Each question is a
+transaction of its own: conclusions take seconds, and ended jobs do not change."""
+
+import struct
+from collections import defaultdict
+from typing import Any
+
+from sqlalchemy import and_, select
+
+from service.db import metrics
+from service.db.engine import Database
+from service.db.tables import EpochRow, JobRow, LayerRow, SweepRow
+from service.domain.evidence import Record, UnitHistory, Value
+from service.domain.metrics import EPOCH_COLUMNS, LAYER_COLUMNS
+from service.domain.states import JobStatus, Outcome
+from service.domain.sweep import SweepMode, SweepSpec, points
+
+_OF_BYTE = {0: False, 1: True}
+
+
+class EvidenceReader:
+    """Reads by sweep. Jobs that were deleted are not there."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def records(self, sweep_id: str) -> list[Record]:
+        last = and_(EpochRow.job_id == JobRow.id, EpochRow.epoch == JobRow.last_epoch)
+        query = (
+            select(JobRow, EpochRow)
+            .outerjoin(EpochRow, last)
+            .where(JobRow.sweep_id == sweep_id, JobRow.sweep_index.is_not(None))
+            .order_by(JobRow.sweep_index)
+        )
+        with self._database.reading() as session:
+            sweep = session.get_one(SweepRow, sweep_id)
+            posted = SweepSpec(base=sweep.base, axes=dict(sweep.axes), mode=SweepMode(sweep.mode))
+            at = list(points(posted.axes, posted.mode))
+            return [
+                _record(job, last, dict(at[job.sweep_index or 0]))
+                for job, last in session.execute(query)
+            ]
+
+    def epochs(self, sweep_id: str, column: str) -> dict[str, list[Value]]:
+        value = getattr(EpochRow, _known(column, EPOCH_COLUMNS))
+        query = (
+            select(EpochRow.job_id, value)
+            .join(JobRow, JobRow.id == EpochRow.job_id)
+            .where(JobRow.sweep_id == sweep_id)
+            .order_by(EpochRow.job_id, EpochRow.epoch)
+        )
+        found: dict[str, list[Value]] = defaultdict(list)
+        with self._database.reading() as session:
+            for job_id, measured in session.execute(query):
+                found[job_id].append(measured)
+        return found
+
+    def layers(self, sweep_id: str, column: str) -> dict[str, list[tuple[int, int, Value]]]:
+        value = getattr(LayerRow, _known(column, LAYER_COLUMNS))
+        query = (
+            select(LayerRow.job_id, LayerRow.epoch, LayerRow.layer, value)
+            .join(JobRow, JobRow.id == LayerRow.job_id)
+            .where(JobRow.sweep_id == sweep_id)
+            .order_by(LayerRow.job_id, LayerRow.epoch, LayerRow.layer)
+        )
+        found: dict[str, list[tuple[int, int, Value]]] = defaultdict(list)
+        with self._database.reading() as session:
+            for job_id, epoch, layer, measured in session.execute(query):
+                found[job_id].append((epoch, layer, measured))
+        return found
+
+    def units(self, job_id: str, layer: int) -> UnitHistory:
+        with self._database.reading() as session:
+            kept = metrics.read_units(session, job_id, layer)
+        return UnitHistory(
+            epochs=kept.epochs,
+            dead=[[_OF_BYTE.get(byte) for byte in row] for row in kept.dead],
+            activity=[struct.unpack(f"<{len(row) // 4}f", row) for row in kept.activity],
+        )
+
+
+def _known(column: str, columns: tuple[str, ...]) -> str:
+    if column not in columns:
+        raise ValueError(f"{column!r} is not measured; there is {', '.join(columns)}")
+    return column
+
+
+def _record(job: JobRow, last: EpochRow | None, point: dict[str, Any]) -> Record:
+    return Record(
+        job_id=job.id,
+        seed=job.spec["seed"],
+        point=point,
+        spec=job.spec,
+        status=JobStatus(job.status),
+        outcome=Outcome(job.outcome) if job.outcome else None,
+        diverged_at_step=job.diverged_at_step,
+        environment=job.environment,
+        last={} if last is None else {name: getattr(last, name) for name in EPOCH_COLUMNS},
+    )
