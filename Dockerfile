@@ -1,6 +1,6 @@
 # Three images from one file. They share all layers up to the last:
 #   api       HTTP and migrations; nothing that computes
-#   dispatch  the same with what concludes studies: statistics and figures, no torch
+#   dispatch  the same with the statistics that conclude studies, no torch
 #   worker    what trains; TORCH_INDEX chooses the build of torch
 # To pin the base to the byte: --build-arg PYTHON_IMAGE=python@sha256:…
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
@@ -73,7 +73,6 @@ CMD ["python", "-m", "workers"]
 
 FROM runtime AS dispatch
 COPY --from=build-dispatch /opt/subgrad /opt/subgrad
-ENV MPLCONFIGDIR=/tmp/matplotlib
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
   CMD ["python", "-m", "service.pulse", "dispatch"]
 CMD ["python", "-m", "service.dispatch"]

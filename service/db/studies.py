@@ -1,38 +1,25 @@
-"""Submitting, reading, listing and cancelling studies, and the moves of whoever advances them.
-
-A study is advanced by one conductor at a time: it holds the study by (id, attempt) while its lease
-has not run out, and every move is fenced by both. A round's sweeps are stored in the transaction
-that counts the round, so there are all of them or none, and never twice.
-"""
+"""Submitting, reading, listing and cancelling studies. `service.db.study_moves` advances them."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, insert, or_, select, true, update
+from sqlalchemy import Select, and_, insert, select, true, update
 from sqlalchemy.orm import Session
 
 from service.db import sweeps
 from service.db.jobs import claim_key
 from service.db.study_tables import StudyRow, StudySweepRow
 from service.db.sweeps import Standing
-from service.db.tables import DEFAULT_OWNER, JobRow
-from service.db.turns import check_room
-from service.db.types import now, now_once, now_plus
+from service.db.tables import DEFAULT_OWNER
+from service.db.types import now
 from service.domain.base import JsonObject
 from service.domain.errors import MoveRefused, ReportNotWritten, StudyNotFound
 from service.domain.findings import Findings, Verdict
 from service.domain.ids import new_id
-from service.domain.job import SpecWarning
-from service.domain.spec import JobSpec
 from service.domain.states import TERMINAL, JobStatus, Reason
 from service.domain.study import Scale, Study, StudySpec
-from service.domain.sweep import SweepSpec
-
-MOST_FAILURES = 3
-"""Attempts in a row to post a round or to conclude, before the study fails."""
-_OPEN = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 def submit(
@@ -74,7 +61,7 @@ def find(session: Session, study_id: str) -> Study:
     return _to_studies(session, [_get(session, study_id)])[0]
 
 
-def has_ended(session: Session, study_id: str) -> bool:
+def hasended(session: Session, study_id: str) -> bool:
     """Raises StudyNotFound. One small row, made for polling."""
     status = session.scalar(select(StudyRow.status).where(StudyRow.id == study_id))
     if status is None:
@@ -129,166 +116,15 @@ def cancel(session: Session, study_id: str) -> Study:
     session.execute(
         update(StudyRow)
         .where(StudyRow.id == study_id)
-        .values(cancel_requested_at=now(), **_ended(JobStatus.CANCELLED, Reason.USER))
+        .values(cancel_requested_at=now(), **ended(JobStatus.CANCELLED, Reason.USER))
     )
-    for sweep_id in _sweeps_of(session, [study_id])[study_id].values():
+    for sweep_id in sweeps_of(session, [study_id])[study_id].values():
         if sweeps.standing(session, sweep_id).progress().status not in TERMINAL:
             sweeps.cancel(session, sweep_id)
     return find(session, study_id)
 
 
-@dataclass(frozen=True, kw_only=True)
-class HeldStudy:
-    """A study that the caller holds, and whose jobs so far have all ended."""
-
-    study_id: str
-    attempt: int
-    template: str
-    options: JsonObject
-    owner: str
-    priority: int
-    rounds: int
-    sweeps: Mapping[str, str]
-
-
-def take_due(session: Session, *, lease_s: float) -> HeldStudy | None:
-    """Takes the oldest study that nobody holds and that waits for nothing but its next move.
-
-    A study that was taken and not moved too often in a row fails instead: something about its
-    conclusion ends processes.
-    """
-    unfinished = exists().where(JobRow.study_id == StudyRow.id, JobRow.status.in_(_OPEN))
-    query = (
-        select(StudyRow)
-        .where(
-            StudyRow.status.in_(_OPEN),
-            StudyRow.due_at <= now_once(),
-            or_(StudyRow.lease_expires_at.is_(None), StudyRow.lease_expires_at <= now_once()),
-            ~unfinished,
-        )
-        .order_by(StudyRow.id)
-        .limit(1)
-        .with_for_update(skip_locked=True, of=StudyRow)
-        .execution_options(populate_existing=True)
-    )
-    row = session.scalar(query)
-    if row is None:
-        return None
-    if row.failures >= MOST_FAILURES:
-        detail = row.detail or "The process that concluded it ended, again and again."
-        _end(session, row.id, JobStatus.FAILED, Reason.INTERNAL, detail=detail)
-        return None
-    held = HeldStudy(
-        study_id=row.id,
-        attempt=row.attempt + 1,
-        template=row.template,
-        options=row.options,
-        owner=row.owner,
-        priority=row.priority,
-        rounds=row.rounds,
-        sweeps=_sweeps_of(session, [row.id])[row.id],
-    )
-    # Counted now, taken back with a move: so a process that dies over it is counted, too.
-    session.execute(
-        update(StudyRow)
-        .where(StudyRow.id == row.id)
-        .values(
-            attempt=held.attempt,
-            failures=StudyRow.failures + 1,
-            lease_expires_at=now_plus(lease_s),
-        )
-    )
-    return held
-
-
-def renew(session: Session, held: HeldStudy, *, lease_s: float) -> bool:
-    """Keeps the study for another while. Returns whether it is still held."""
-    return _move(session, held, lease_expires_at=now_plus(lease_s))
-
-
-def post_round(
-    session: Session,
-    held: HeldStudy,
-    planned: Sequence[tuple[str, SweepSpec, Sequence[tuple[JobSpec, list[SpecWarning]]]]],
-    *,
-    max_queued: int,
-) -> bool:
-    """Stores all sweeps of the next round, by their names, with their members. Returns False, and
-    stores nothing, where the study is not held any more. Raises QueueFull."""
-    moved = _move(
-        session,
-        held,
-        status=JobStatus.RUNNING,
-        rounds=held.rounds + 1,
-        failures=0,
-        detail=None,
-        lease_expires_at=None,
-        due_at=now(),
-    )
-    if not moved:
-        return False
-    check_room(session, max_queued=max_queued, adding=sum(len(m) for _, _, m in planned))
-    for name, sweep, members in planned:
-        posted = sweeps.submit(
-            session,
-            sweep,
-            members,
-            priority=held.priority,
-            owner=held.owner,
-            study_id=held.study_id,
-        )
-        row = {"study_id": held.study_id, "name": name, "sweep_id": posted.id}
-        session.execute(insert(StudySweepRow).values(row | {"round": held.rounds + 1}))
-    return True
-
-
-def conclude(session: Session, held: HeldStudy, findings: Findings) -> bool:
-    """Ends the study with these findings. Returns whether it was still held."""
-    return _move(
-        session,
-        held,
-        findings=findings.model_dump_json(),
-        verdict=findings.verdict,
-        seeds_needed=findings.seeds_needed,
-        detail=None,
-        **_ended(JobStatus.SUCCEEDED, None),
-    )
-
-
-def put_off(session: Session, held: HeldStudy, *, after_s: float, failure: str = "") -> None:
-    """Lets the study go, due again after a while. A `failure` counts, and is what the study fails
-    with if there are too many."""
-    values: dict[str, Any] = {"lease_expires_at": None, "due_at": now_plus(after_s)}
-    values |= {"detail": failure} if failure else {"failures": StudyRow.failures - 1}
-    _move(session, held, **values)
-
-
-def refuse(session: Session, held: HeldStudy, detail: str) -> None:
-    """Fails the study for good: trying again would end the same."""
-    _move(session, held, detail=detail, **_ended(JobStatus.FAILED, Reason.INTERNAL))
-
-
-def _move(session: Session, held: HeldStudy, **values: Any) -> bool:
-    """The fence: changes the study if it is open, and held in this attempt."""
-    moved = session.execute(
-        update(StudyRow)
-        .where(
-            StudyRow.id == held.study_id,
-            StudyRow.attempt == held.attempt,
-            StudyRow.status.in_(_OPEN),
-        )
-        .values(**values)
-        .returning(StudyRow.id)
-    )
-    return moved.first() is not None
-
-
-def _end(session: Session, study_id: str, status: JobStatus, reason: Reason, detail: str) -> None:
-    ended = _ended(status, reason) | {"detail": detail}
-    session.execute(update(StudyRow).where(StudyRow.id == study_id).values(ended))
-
-
-def _ended(status: JobStatus, reason: Reason | None) -> dict[str, Any]:
+def ended(status: JobStatus, reason: Reason | None) -> dict[str, Any]:
     return {
         "status": status,
         "reason": reason,
@@ -308,7 +144,7 @@ def _get(session: Session, study_id: str) -> StudyRow:
     return row
 
 
-def _sweeps_of(session: Session, study_ids: Collection[str]) -> dict[str, dict[str, str]]:
+def sweeps_of(session: Session, study_ids: Collection[str]) -> dict[str, dict[str, str]]:
     """Ids of their sweeps by name, in the order in which they were posted."""
     query = (
         select(StudySweepRow.study_id, StudySweepRow.name, StudySweepRow.sweep_id)
@@ -323,7 +159,7 @@ def _sweeps_of(session: Session, study_ids: Collection[str]) -> dict[str, dict[s
 
 def _to_studies(session: Session, rows: Sequence[StudyRow]) -> list[Study]:
     ids = [row.id for row in rows]
-    posted, standings = _sweeps_of(session, ids), sweeps.standings_of_studies(session, ids)
+    posted, standings = sweeps_of(session, ids), sweeps.standings_of_studies(session, ids)
     return [_to_study(row, posted[row.id], standings.get(row.id, Standing())) for row in rows]
 
 

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 
 import structlog
 
-from service.db import UNAVAILABLE, Database, studies
+from service.db import UNAVAILABLE, Database, study_moves
 from service.db.evidence import EvidenceReader
-from service.db.studies import HeldStudy
+from service.db.study_moves import HeldStudy
 from service.domain.errors import QueueFull, SpecRejected
 from service.domain.findings import Findings
 from service.domain.limits import Limits
@@ -48,7 +48,7 @@ def conduct(settings: Settings, database: Database, stop: threading.Event) -> No
 def advance_one(database: Database, limits: Limits, *, lease_s: float, max_queued: int) -> bool:
     """Takes a study that is due and makes its next move. Returns whether there was one."""
     with database.writing() as session:
-        held = studies.take_due(session, lease_s=lease_s)
+        held = study_moves.take_due(session, lease_s=lease_s)
     if held is None:
         return False
     try:
@@ -58,16 +58,16 @@ def advance_one(database: Database, limits: Limits, *, lease_s: float, max_queue
         raise
     except QueueFull:
         with database.writing() as session:
-            studies.put_off(session, held, after_s=_FULL_AGAIN_S)
+            study_moves.put_off(session, held, after_s=_FULL_AGAIN_S)
     except SpecRejected as error:
         with database.writing() as session:
-            studies.refuse(session, held, str(error))
+            study_moves.refuse(session, held, str(error))
     except Exception as error:
         # A template's fault must not end the conductor, nor be tried for ever.
         _log.exception("a study could not be advanced", study=held.study_id)
         with database.writing() as session:
             failure = f"{type(error).__name__}: {error}"
-            studies.put_off(session, held, after_s=_FAILED_AGAIN_S, failure=failure)
+            study_moves.put_off(session, held, after_s=_FAILED_AGAIN_S, failure=failure)
     return True
 
 
@@ -85,11 +85,11 @@ def _advance(database: Database, held: HeldStudy, limits: Limits, max_queued: in
         planned = plan_round(template, sweeps, limits, describe_briefly)
         rows = [(one.name, one.sweep, one.members) for one in planned]
         with database.writing() as session:
-            studies.post_round(session, held, rows, max_queued=max_queued)
+            study_moves.post_round(session, held, rows, max_queued=max_queued)
     else:
         findings = conclude(held, evidence)
         with database.writing() as session:
-            studies.conclude(session, held, findings)
+            study_moves.conclude(session, held, findings)
 
 
 def conclude(held: HeldStudy, evidence: Evidence) -> Findings:
@@ -109,7 +109,7 @@ def _renewing(database: Database, held: HeldStudy, lease_s: float) -> Iterator[N
         while not done.wait(lease_s / 3):
             try:
                 with database.writing() as session:
-                    if not studies.renew(session, held, lease_s=lease_s):
+                    if not study_moves.renew(session, held, lease_s=lease_s):
                         return
             except UNAVAILABLE:
                 continue

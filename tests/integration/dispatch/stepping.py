@@ -4,9 +4,9 @@ from typing import Any
 
 from sqlalchemy import text
 
-from service.db import Database, studies
+from service.db import Database, studies, study_moves
 from service.db.evidence import EvidenceReader
-from service.db.studies import HeldStudy
+from service.db.study_moves import HeldStudy
 from service.dispatch import conductor
 from service.domain.findings import Findings, Kind
 from service.domain.limits import Limits
@@ -64,7 +64,7 @@ def advance(database: Database, *, lease_s: float = LEASE_S, max_queued: int = 1
 
 def take(database: Database, *, lease_s: float = LEASE_S) -> HeldStudy | None:
     with database.writing() as session:
-        return studies.take_due(session, lease_s=lease_s)
+        return study_moves.take_due(session, lease_s=lease_s)
 
 
 def find(database: Database, study_id: str) -> Study:

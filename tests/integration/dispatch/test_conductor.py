@@ -4,8 +4,10 @@ import math
 import threading
 
 import pytest
+from sqlalchemy import update
 
-from service.db import Database, jobs, studies
+from service.db import Database, jobs, studies, study_moves, sweeps
+from service.db.study_tables import StudyRow
 from service.dispatch import conductor
 from service.domain.errors import MoveRefused, ReportNotWritten
 from service.domain.findings import Verdict
@@ -54,14 +56,14 @@ def test_a_study_posts_its_jobs_waits_for_them_and_concludes(database: Database)
 def test_jobs_and_sweeps_are_the_studys_and_its_owners(database: Database) -> None:
     study_id = post(database)
     with database.writing() as session:
-        session.execute(studies.update(studies.StudyRow).values(owner="lab", priority=7))
+        session.execute(update(StudyRow).values(owner="lab", priority=7))
     advance(database)
     (sweep_id,) = find(database, study_id).sweeps.values()
     owners = record.rows(database, "SELECT DISTINCT owner, sweep_id, precedence FROM jobs")
     assert owners == [("lab", sweep_id, -7)]
-    wanted = studies.sweeps.SweepFilter(study_id=study_id)
+    wanted = sweeps.SweepFilter(study_id=study_id)
     with database.reading() as session:
-        found = studies.sweeps.list_newest_first(session, wanted, before_id=None, limit=5)
+        found = sweeps.list_newest_first(session, wanted, before_id=None, limit=5)
     assert [one.name for one in found] == ["counting/round-1"]
 
 
@@ -104,8 +106,8 @@ def test_a_conductor_that_died_before_posting_is_replaced(database: Database) ->
     lapse(database)
     assert advance(database)
     with database.writing() as session:  # it was only slow, and comes back
-        assert not studies.post_round(session, dead, [], max_queued=1000)
-        assert not studies.renew(session, dead, lease_s=60)
+        assert not study_moves.post_round(session, dead, [], max_queued=1000)
+        assert not study_moves.renew(session, dead, lease_s=60)
     found = find(database, study_id)
     assert (found.rounds, found.counts.total) == (1, 3)
 
@@ -122,7 +124,7 @@ def test_a_conductor_that_died_while_concluding_is_replaced(database: Database) 
     first = findings(database, study_id)
     late = conductor.conclude(dead, evidence(database, study_id))
     with database.writing() as session:
-        assert not studies.conclude(session, dead, late)
+        assert not study_moves.conclude(session, dead, late)
     assert findings(database, study_id) == first
 
 
@@ -130,7 +132,7 @@ def test_a_conclusion_that_ends_processes_fails_the_study(database: Database) ->
     study_id = post(database)
     advance(database)
     train(database, jobs_of(database, study_id))
-    for _ in range(studies.MOST_FAILURES):
+    for _ in range(study_moves.MOST_FAILURES):
         assert take(database) is not None
         lapse(database)
     assert not advance(database)
@@ -152,7 +154,7 @@ def test_a_template_that_fails_is_not_tried_for_ever(
         lapse(database)
         advance(database)
         tries += 1
-        assert tries <= studies.MOST_FAILURES + 1
+        assert tries <= study_moves.MOST_FAILURES + 1
     failed = find(database, study_id)
     assert (failed.status, failed.detail) == (
         JobStatus.FAILED,
@@ -166,8 +168,8 @@ def test_a_template_that_never_concludes_fails(database: Database, counting: Cou
     counting.rounds = MOST_ROUNDS + 1
     study_id = post(database)
     with database.writing() as session:
-        session.execute(studies.update(studies.StudyRow).values(rounds=MOST_ROUNDS))
-    for _ in range(studies.MOST_FAILURES + 1):
+        session.execute(update(StudyRow).values(rounds=MOST_ROUNDS))
+    for _ in range(study_moves.MOST_FAILURES + 1):
         advance(database)
         lapse(database)
     assert "follows up" in (find(database, study_id).detail or "")
@@ -176,7 +178,7 @@ def test_a_template_that_never_concludes_fails(database: Database, counting: Cou
 
 def test_a_full_queue_puts_a_round_off(database: Database) -> None:
     study_id = post(database)
-    for _ in range(studies.MOST_FAILURES + 1):
+    for _ in range(study_moves.MOST_FAILURES + 1):
         assert advance(database, max_queued=2)
         lapse(database)
     waiting = find(database, study_id)
@@ -207,7 +209,7 @@ def test_a_conductor_cannot_go_on_with_a_cancelled_study(database: Database) -> 
     with database.writing() as session:
         studies.cancel(session, study_id)
     with database.writing() as session:
-        assert not studies.post_round(session, held, [], max_queued=1000)
+        assert not study_moves.post_round(session, held, [], max_queued=1000)
     assert find(database, study_id).status is JobStatus.CANCELLED
 
 
@@ -250,7 +252,7 @@ def test_the_same_jobs_make_the_same_report_byte_for_byte(database: Database) ->
         texts.add((report.model_dump_json(), as_markdown([report]), as_html([report])))
     assert len(texts) == 1
     with database.writing() as session:
-        studies.conclude(session, held, report.findings)
+        study_moves.conclude(session, held, report.findings)
     assert findings(database, study_id) == report.findings, "stored and read back"
 
 

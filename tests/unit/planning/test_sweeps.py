@@ -7,8 +7,8 @@ import pytest
 from service.api.validation import describe_spec_errors
 from service.domain.errors import SpecRejected
 from service.domain.limits import Limits
-from service.domain.sweep import SweepSpec
-from service.planning import Member, expand, points
+from service.domain.sweep import SweepSpec, points
+from service.planning import Member, expand
 from tests.specs import SMALL
 
 
