@@ -61,7 +61,7 @@ def find(session: Session, study_id: str) -> Study:
     return _to_studies(session, [_get(session, study_id)])[0]
 
 
-def hasended(session: Session, study_id: str) -> bool:
+def has_ended(session: Session, study_id: str) -> bool:
     """Raises StudyNotFound. One small row, made for polling."""
     status = session.scalar(select(StudyRow.status).where(StudyRow.id == study_id))
     if status is None:

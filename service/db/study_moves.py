@@ -177,5 +177,5 @@ def _move(session: Session, held: HeldStudy, **values: Any) -> bool:
 
 
 def _end(session: Session, study_id: str, status: JobStatus, reason: Reason, detail: str) -> None:
-    ended = ended(status, reason) | {"detail": detail}
-    session.execute(update(StudyRow).where(StudyRow.id == study_id).values(ended))
+    values = ended(status, reason) | {"detail": detail}
+    session.execute(update(StudyRow).where(StudyRow.id == study_id).values(values))
