@@ -22,6 +22,16 @@ DerivativeAtZero = Annotated[
     ),
 ]
 
+GradientAtZero = Annotated[
+    Literal["chain_rule", "overwrite"],
+    Field(
+        description="chain_rule: at a kink at 0 the upstream gradient times derivative_at_zero. "
+        "overwrite: derivative_at_zero itself, whatever arrives, as published code has it; only in "
+        "jobs of a study that compares the two.",
+        json_schema_extra={"only_in_studies": True},
+    ),
+]
+
 SELU_SCALE = 1.0507009873554804934193349852946
 SELU_ALPHA = 1.6732632423543772848170429916717
 
@@ -51,6 +61,11 @@ class Activation(SpecModel):
         return None
 
     @property
+    def overwrites_gradient(self) -> bool:
+        """Whether the convention replaces the gradient at 0 instead of multiplying it."""
+        return False
+
+    @property
     def outside_subdifferential(self) -> bool:
         """Whether the convention is no element of the Clarke subdifferential at 0."""
         slopes, value = self.slopes_at_zero, self.convention
@@ -66,6 +81,7 @@ class KinkedAtZero(Activation):
     """An activation whose derivative at 0 is a matter of convention."""
 
     derivative_at_zero: DerivativeAtZero = None
+    gradient_at_zero: GradientAtZero = "chain_rule"
 
     @property
     def kinks(self) -> tuple[float, ...]:
@@ -75,12 +91,21 @@ class KinkedAtZero(Activation):
     def convention(self) -> float | None:
         return self.derivative_at_zero
 
+    @property
+    def overwrites_gradient(self) -> bool:
+        return self.gradient_at_zero == "overwrite"
+
     @model_validator(mode="after")
     def _needs_a_kink(self) -> "KinkedAtZero":
         if self.derivative_at_zero is not None and self.slopes_at_zero is None:
             raise ValueError(
                 f"with these parameters {self.name} has a derivative at 0, so there is "
                 "nothing to choose; leave derivative_at_zero out"
+            )
+        if self.overwrites_gradient and self.derivative_at_zero is None:
+            raise ValueError(
+                "gradient_at_zero overwrite writes derivative_at_zero over the gradient, so that "
+                "must be given"
             )
         return self
 

@@ -19,8 +19,10 @@ from service.domain.variants import tagged
 
 class Init(SpecModel):
     """How weights start, by the formulas of `torch.nn.init` (gain sqrt 2 for kaiming, 1 else;
-    lecun has standard deviation 1 / sqrt(fan_in)). randomized_asymmetric (Lu, Shin, Su and
-    Karniadakis 2019), which draws the biases too, keeps relu units from being born dead."""
+    lecun has standard deviation 1 / sqrt(fan_in)). Two draw the biases too: torch_default, what
+    torch.nn.Linear and torch.nn.Conv2d do when nobody says otherwise (weights and biases uniform
+    within 1 / sqrt(fan_in)), and randomized_asymmetric (Lu, Shin, Su and Karniadakis 2019), which
+    keeps relu units from being born dead."""
 
     name: Literal[
         "kaiming_normal",
@@ -30,6 +32,7 @@ class Init(SpecModel):
         "lecun_normal",
         "lecun_uniform",
         "orthogonal",
+        "torch_default",
         "randomized_asymmetric",
         "normal",
         "uniform",
@@ -45,9 +48,13 @@ class Init(SpecModel):
     def _fits(self) -> "Init":
         if (self.scale is not None) != (self.name in ("normal", "uniform")):
             raise ValueError("scale is needed for normal and uniform, and accepted only there")
-        if self.name == "randomized_asymmetric" and self.bias != 0:
-            raise ValueError("randomized_asymmetric draws the biases itself; leave bias out")
+        if self.draws_biases and self.bias != 0:
+            raise ValueError(f"{self.name} draws the biases itself; leave bias out")
         return self
+
+    @property
+    def draws_biases(self) -> bool:
+        return self.name in ("torch_default", "randomized_asymmetric")
 
 
 Normalization = Literal["none", "batch", "layer"]

@@ -11,9 +11,22 @@ from service.domain.spec import JobSpec
 from service.planning.trainability import weigh
 
 
-def check(spec: JobSpec, limits: Limits) -> list[FieldError]:
-    """Every reason against the spec; none means that it may be queued."""
-    return [*_exceeded(spec, limits), *_misfits(spec)]
+def check(spec: JobSpec, limits: Limits, *, in_study: bool = False) -> list[FieldError]:
+    """Every reason against the spec; none means that it may be queued. `in_study`: for a study,
+    whose report says what its jobs are."""
+    reserved = () if in_study else _reserved(spec)
+    return [*_exceeded(spec, limits), *_misfits(spec), *reserved]
+
+
+def _reserved(spec: JobSpec) -> Iterator[FieldError]:
+    """What is no training that anybody should take for one."""
+    if spec.activation.overwrites_gradient:
+        yield FieldError(
+            pointer="/activation/gradient_at_zero",
+            detail="overwrite drops the chain rule, so what arrives at the layers below is no "
+            "gradient of the loss; only jobs of the study relu-at-zero, which compares the two, "
+            "may ask for it. Leave it out, or POST /v1/studies",
+        )
 
 
 def _exceeded(spec: JobSpec, limits: Limits) -> Iterator[FieldError]:

@@ -34,9 +34,15 @@ class Member:
 
 
 def expand(
-    sweep: SweepSpec, limits: Limits, describe: Describe, find_sizes: FindSizes | None = None
+    sweep: SweepSpec,
+    limits: Limits,
+    describe: Describe,
+    find_sizes: FindSizes | None = None,
+    *,
+    in_study: bool = False,
 ) -> list[Member]:
-    """All members, each of which may run here. `find_sizes` knows the uploaded data sets.
+    """All members, each of which may run here. `find_sizes` knows the uploaded data sets;
+    `in_study`: the sweep is a study's.
 
     Raises SpecRejected with pointers into the sweep's body: to the axis, or to a value of it,
     that an error comes from, else into `/base`. The first member with an error is named.
@@ -49,7 +55,7 @@ def expand(
         point = tuple((path, value) for path, (_, value) in places.items())
         try:
             spec = JobSpec.model_validate(_document(sweep.base, places), context=context)
-            errors = check(spec, limits)
+            errors = check(spec, limits, in_study=in_study)
         except ValidationError as error:
             errors = describe(error)
         except _LeadsNowhere as error:

@@ -64,7 +64,7 @@ def _born_dead(spec: JobSpec) -> Iterator[SpecWarning]:
     if spec.activation.name not in _FLAT_BELOW_ZERO:
         return
     init = spec.network.init
-    if init.name == "randomized_asymmetric":  # draws its biases, so that units are not born dead
+    if init.draws_biases:
         return
     spread = _weight_deviation(init, *spec.layer_widths[:2]) * math.sqrt(spec.layer_widths[0])
     if spread == 0:

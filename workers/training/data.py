@@ -195,12 +195,14 @@ def split(dataset: Dataset, targets: Array, validation_count: int) -> tuple[Arra
 
 
 def scale(values: Array, train: Array, scaling: str) -> Array:
-    """Each column by the statistics of its training part. A column that is constant there says
-    nothing about the target and becomes 0 everywhere."""
+    """Each column by the statistics of its training part; `global_minmax`: all columns by those
+    of all of them. A column that is constant there says nothing about the target and becomes 0
+    everywhere (under `global_minmax` only where all are)."""
     if scaling == "none":
         return values
     part = values[train]
-    low, high = part.min(axis=0), part.max(axis=0)
+    axis = None if scaling == "global_minmax" else 0
+    low, high = part.min(axis=axis), part.max(axis=axis)
     centre, width = (
         (part.mean(axis=0), part.std(axis=0)) if scaling == "standard" else (low, high - low)
     )

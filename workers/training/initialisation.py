@@ -5,6 +5,9 @@ initialisation in every precision and on every device. One function per name of 
 `Init`; each returns [fan_in, fan_out] (the transpose of torch.nn.Linear's weight), or, where
 biases are drawn with the weights, [fan_in + 1, fan_out].
 
+torch_default is torch.nn.Linear.reset_parameters: kaiming_uniform with a = sqrt(5), whose bound
+sqrt(6 / ((1 + 5) fan_in)) is 1 / sqrt(fan_in), and the same bound for the biases.
+
 Sources: He et al. 2015 (kaiming), Glorot and Bengio 2010 (xavier), LeCun et al. 1998 (lecun),
 Saxe et al. 2014 (orthogonal), Lu, Shin, Su and Karniadakis 2019 (randomized_asymmetric).
 """
@@ -25,8 +28,10 @@ def _normal(std: float, fan_in: int, fan_out: int, generator: Generator) -> Tens
     return draw * std
 
 
-def _uniform(bound: float, fan_in: int, fan_out: int, generator: Generator) -> Tensor:
-    draw = torch.rand(fan_in, fan_out, generator=generator, dtype=torch.float64)
+def _uniform(
+    bound: float, fan_in: int, fan_out: int, generator: Generator, *, biases: int = 0
+) -> Tensor:
+    draw = torch.rand(fan_in + biases, fan_out, generator=generator, dtype=torch.float64)
     return (2 * draw - 1) * bound
 
 
@@ -59,6 +64,7 @@ INITIALIZERS: dict[str, Initializer] = {
     "lecun_normal": lambda i, o, init, g: _normal(math.sqrt(1 / i), i, o, g),
     "lecun_uniform": lambda i, o, init, g: _uniform(math.sqrt(3 / i), i, o, g),
     "orthogonal": _orthogonal,
+    "torch_default": lambda i, o, init, g: _uniform(1 / math.sqrt(i), i, o, g, biases=1),
     "randomized_asymmetric": _randomized_asymmetric,
     "normal": lambda i, o, init, g: _normal(init.scale or 0.0, i, o, g),
     "uniform": lambda i, o, init, g: _uniform(init.scale or 0.0, i, o, g),

@@ -166,7 +166,16 @@ class Network:
             return None
         if self.may_look and self.kinks(i, layer, layer.z).amax().item() == 0.0:
             return None
-        return kernel.chosen_zeros(layer.z)
+        return self.mark_chosen(i, layer, layer.z)
+
+    def mark_chosen(self, i: int, layer: HiddenBuffers, z: Tensor) -> Tensor:
+        """Where a member's own convention applies. In the padding no gradient arrives, and none
+        may be written there."""
+        kernel = self.kernels[i]
+        chosen = kernel.chosen_zeros(z)
+        if kernel.overwrites_any and layer.is_padded:
+            chosen &= layer.is_real != 0
+        return chosen
 
     def generators(self, members: Sequence[Member], epoch: int) -> list[torch.Generator]:
         """What activations draw from during an epoch, one per member; none where none draws."""

@@ -167,16 +167,16 @@ class Stepper:
         ):
             layer.chosen_zeros = None
             if self._was_hit and kernel.has_conventions:
-                layer.chosen_zeros = kernel.chosen_zeros(
-                    network.recall_z(i, batch.x, batch.buffers)
-                )
+                z = network.recall_z(i, batch.x, batch.buffers)
+                layer.chosen_zeros = network.mark_chosen(i, layer, z)
 
     def _at_upstream(self, i: int, upstream: Tensor) -> None:
         if self._was_hit and self._has_kinks[i]:
             batch, network = self._batch, self._network
             z = network.recall_z(i, batch.x, batch.buffers)
-            kinks = network.kinks(i, batch.buffers.hidden[i], z)
-            self._kinks.count_effective(self._s, i, kinks, upstream)
+            layer = batch.buffers.hidden[i]
+            heard = network.kernels[i].heard(upstream, layer.chosen_zeros)
+            self._kinks.count_effective(self._s, i, network.kinks(i, layer, z), heard)
 
     def _at_gradient(self, place: int) -> None:
         """One parameter has its gradient: measure both, and update."""

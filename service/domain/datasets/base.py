@@ -42,8 +42,12 @@ class Dataset(SpecModel):
     validation_fraction: Annotated[float, Field(ge=0, le=0.9)] = 0.2
     split_seed: Seed = 0
     scaling: Annotated[
-        Literal["standard", "minmax", "none"],
-        Field(description="Per feature, by the statistics of the training part."),
+        Literal["standard", "minmax", "global_minmax", "none"],
+        Field(
+            description="By the statistics of the training part: per feature, or for global_minmax "
+            "by the smallest and largest value of all features together, which takes pixels to "
+            "[0, 1] and keeps their proportions."
+        ),
     ] = "standard"
 
     @property

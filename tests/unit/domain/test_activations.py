@@ -138,6 +138,25 @@ def test_the_subdifferential_lies_between_the_one_sided_slopes(
         assert activation(given, derivative_at_zero=value).outside_subdifferential
 
 
+@pytest.mark.parametrize("given", KINKED_AT_ZERO)
+def test_the_chain_rule_holds_unless_the_convention_is_to_overwrite(given: dict[str, Any]) -> None:
+    assert not activation(given, derivative_at_zero=0.5).overwrites_gradient
+    written = activation(given, derivative_at_zero=0.5, gradient_at_zero="overwrite")
+    assert written.overwrites_gradient
+
+
+@pytest.mark.parametrize("given", KINKED_AT_ZERO)
+def test_what_is_written_over_the_gradient_must_be_given(given: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="must be given"):
+        activation(given, gradient_at_zero="overwrite")
+
+
+@pytest.mark.parametrize("given", SMOOTH_AT_ZERO)
+def test_nothing_is_written_where_there_is_a_derivative(given: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        activation(given, gradient_at_zero="overwrite")
+
+
 def test_a_convention_left_out_is_never_outside() -> None:
     assert not any(activation(given).outside_subdifferential for given in KINKED_AT_ZERO)
 

@@ -158,6 +158,7 @@ def test_unknown_fields_are_refused(part: dict[str, Any]) -> None:
         ({"network": {"init": {"name": "normal"}}}, "network.mlp.init"),
         ({"network": {"init": {"scale": 1.0}}}, "network.mlp.init"),
         ({"network": {"init": {"name": "randomized_asymmetric", "bias": 1}}}, "network.mlp.init"),
+        ({"network": {"init": {"name": "torch_default", "bias": 1}}}, "network.mlp.init"),
         ({"network": {"init": {"name": "normal", "scale": 0.0}}}, "network.mlp.init.scale"),
         (
             {"dataset": {"name": "digits", "validation_fraction": 1.0}},

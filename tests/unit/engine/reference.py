@@ -109,10 +109,29 @@ class WithConvention(torch.autograd.Function):
         return upstream[0] * slope, None, None
 
 
+class Overwriting(torch.autograd.Function):
+    """h = φ(z), whose gradient is that of φ, but where z is 0 it is the convention itself,
+    whatever arrives: as published code has it."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, function: Function, convention: float) -> Tensor:
+        ctx.save_for_backward(z, derivative(function, z, None))
+        ctx.convention = convention
+        return function(z.detach())
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None]:
+        z, slope = ctx.saved_tensors
+        gradient = upstream[0] * slope
+        gradient[z == 0] = ctx.convention
+        return gradient, None, None
+
+
 def apply_activation(spec: Any, z: Tensor, slope: Tensor | None) -> Tensor:
     """h; a learned slope gets its gradient from PyTorch's prelu, by adding 0."""
     function = activation_function(spec, None if slope is None else slope.detach())
-    h: Tensor = WithConvention.apply(z, function, spec.convention)  # type: ignore[no-untyped-call]
+    of = Overwriting if spec.overwrites_gradient else WithConvention
+    h: Tensor = of.apply(z, function, spec.convention)  # type: ignore[no-untyped-call]
     if slope is None:
         return h
     learned = functional.prelu(z.detach(), slope)
@@ -379,7 +398,8 @@ class PlainTraining:
             upstream = _given(h.grad)
             for kink in self.spec.activation.kinks:
                 steps.kink_hits[i] += int((z == kink).sum())
-                effective = int(((z == kink) & (upstream != 0)).sum())
+                is_written = kink == 0 and self.spec.activation.overwrites_gradient
+                effective = int(((z == kink) & ((upstream != 0) | is_written)).sum())
                 steps.kink_effective[i] += effective
                 if effective and steps.first_effective[i] is None:
                     steps.first_effective[i] = self.step

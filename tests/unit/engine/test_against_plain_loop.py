@@ -173,6 +173,7 @@ def test_every_activation_agrees(activation: dict[str, Any]) -> None:
         {"name": "lecun_normal"},
         {"name": "lecun_uniform"},
         {"name": "randomized_asymmetric"},
+        {"name": "torch_default"},
         {"name": "orthogonal"},
         {"name": "normal", "scale": 0.3},
         {"name": "uniform", "scale": 0.3},
@@ -362,12 +363,48 @@ def test_every_convention_agrees_where_kinks_are_met(
     assert all(sum(event.metrics.kink_hits or 0 for event in one.epochs) > 0 for one in stories)
 
 
+@pytest.mark.parametrize("normalization", ["none", "batch"])
+@pytest.mark.parametrize("name", ["relu", "relu6", "leaky_relu", "prelu", "selu"])
+def test_a_convention_written_over_the_gradient_agrees(name: str, normalization: str) -> None:
+    """With autograd functions of their own, in one stack with members that keep the chain rule.
+    The last batch of 3 examples is padded, as are the layers of 5 and 3 units; with biases of 0
+    the padding is at the kink too, where nothing may be written."""
+    specs = [
+        JobSpec.model_validate(
+            {
+                "dataset": KINKED_DATA | {"size": 44},
+                "network": {"hidden": [5, 3], "normalization": normalization},
+                "activation": {"name": name, "gradient_at_zero": form, "derivative_at_zero": a},
+                "loss": {"name": "cross_entropy"},
+                "optimizer": {"learning_rate": 0.05},
+                "epochs": 2,
+                "batch_size": 8,
+                "precision": "float64",
+            }
+        )
+        for form in ("overwrite", "chain_rule")
+        for a in CONVENTIONS
+    ]
+    stories = run_all(specs)
+    assert [differences(*pair) for pair in zip(specs, stories, strict=True)] == [[]] * len(specs)
+    if normalization == "none":
+        hits = [story.epochs[1].metrics for story in stories]
+        assert all((one.kink_hits or 0) > 0 for one in hits)
+        written = hits[: len(CONVENTIONS)]
+        assert [one.kink_effective for one in written] == [one.kink_hits for one in written]
+        assert all(
+            over.grad_norm_mean != by_rule.grad_norm_mean
+            for over, by_rule in list(zip(written, hits[len(CONVENTIONS) :], strict=True))[1:]
+        )
+
+
 @st.composite
 def activations(draw: DrawFn) -> dict[str, Any]:
     chosen = dict(draw(st.sampled_from(ACTIVATIONS)))
     kinked = ("relu", "relu6", "leaky_relu", "prelu", "rrelu", "elu", "selu")
     if chosen["name"] in kinked and draw(st.booleans()):
         chosen["derivative_at_zero"] = draw(st.floats(-2, 2))
+        chosen["gradient_at_zero"] = draw(st.sampled_from(["chain_rule", "overwrite"]))
     return chosen
 
 

@@ -2,7 +2,8 @@
 
 The gradient that leaves an activation is the gradient that arrives, times φ'(z). At a kink at 0
 φ' is the member's convention where it chose one, and PyTorch's value where it did not. (Code
-that *assigns* the convention to the gradient drops the chain rule.)
+that *assigns* the convention to the gradient drops the chain rule. Members of a study that
+compares the two may ask for just that.)
 
 Legend: K members, R rows (examples, padded), U units (padded).
 """
@@ -70,6 +71,9 @@ class Kernel:
         self.conventions: Array = np.array([value or 0.0 for value in chosen])
         """[K], 0 where none was chosen."""
         self._at_zero = self.stack(self.conventions.tolist())
+        overwrites = [spec.overwrites_gradient for spec in activations]
+        self.overwrites_any = any(overwrites)
+        self._is_overwriting = per_member(overwrites, torch.bool, device)
         self.prepare()
 
     def stack(self, values: Sequence[float]) -> Tensor:
@@ -93,6 +97,8 @@ class Kernel:
             self.chain(g, z, h)
             return
         at_zero = g * self._at_zero
+        if self.overwrites_any:
+            at_zero = torch.where(self._is_overwriting, self._at_zero, at_zero)
         self.chain(g, z, h)
         torch.where(chosen_zeros, at_zero, g, out=g)
 
@@ -107,6 +113,13 @@ class Kernel:
     def chosen_zeros(self, z: Tensor) -> Tensor:
         """Where a member's convention replaces PyTorch's derivative."""
         return torch.eq(z, 0).logical_and_(self._is_chosen)
+
+    def heard(self, upstream: Tensor, chosen_zeros: Tensor | None) -> Tensor:
+        """Not 0 where a kink has an effect: the gradient that arrives, or, where the convention is
+        written over it, 1."""
+        if chosen_zeros is None or not self.overwrites_any:
+            return upstream
+        return upstream.masked_fill(chosen_zeros & self._is_overwriting, 1.0)
 
     def tally(
         self, z: Tensor, h: Tensor, chosen_zeros: Tensor | None, rows: int

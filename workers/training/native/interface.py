@@ -31,6 +31,7 @@ class MemberRecord(ctypes.Structure):
         ("activation", c_double * 4),
         ("convention", c_double),
         ("has_convention", c_int32),
+        ("overwrites", c_int32),
         ("kinks", c_int32),
         ("kink_points", c_double * 2),
         ("loss", c_double * 4),

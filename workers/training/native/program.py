@@ -120,6 +120,7 @@ def member_record(
         activation=_array(4, _ACTIVATIONS[activation.name][1](activation)),
         convention=0.0 if convention is None else convention,
         has_convention=convention is not None,
+        overwrites=activation.overwrites_gradient,
         kinks=len(kinks),
         kink_points=_array(2, kinks),
         loss=_array(4, _LOSSES[loss.name][1](loss)),

@@ -63,7 +63,8 @@ export class SpecForm {
     const names = options.map((one) => ({ name: one.name, text: words(one.name), disabled: Boolean(one.tasks && task && !one.tasks.includes(task)) }));
     const choice = choiceField(`/${part}/${key}`, key, names, chosen.name);
     choice.control.addEventListener("change", again);
-    const { fields, elements } = fieldsOf(`/${part}`, chosen.parameters, value, again);
+    const open = Object.fromEntries(Object.entries(chosen.parameters).filter(([, schema]) => !schema.only_in_studies));
+    const { fields, elements } = fieldsOf(`/${part}`, open, value, again);
     for (const pointer of this.fields.keys()) if (pointer.startsWith(`/${part}/`)) this.fields.delete(pointer);
     for (const field of [choice, ...fields]) this.fields.set(field.pointer, field);
     const size = chosen.examples ? ` ${chosen.examples.toLocaleString("en")} examples, ${chosen.features} features, ${chosen.task}.` : "";

@@ -142,6 +142,14 @@ class TestScaling:
         assert (train[:, varies].min(axis=0) == 0).all()
         assert (train[:, varies].max(axis=0) == 1).all()
 
+    @pytest.mark.parametrize("name", [*BUNDLED, *SYNTHETIC])
+    def test_global_minmax_keeps_the_proportions_between_features(self, name: str) -> None:
+        raw, scaled = loaded(name, scaling="none"), loaded(name, scaling="global_minmax")
+        low, high = raw.train.features.min(), raw.train.features.max()
+        for before, after in ((raw.train, scaled.train), (raw.validation, scaled.validation)):
+            expected = (before.features - low) / (high - low)
+            np.testing.assert_allclose(after.features, expected, rtol=1e-12, atol=1e-14)
+
     @pytest.mark.parametrize("name", ["iris", "linear"])
     @pytest.mark.parametrize("scaling", ["standard", "minmax"])
     def test_the_validation_part_is_scaled_by_the_training_parts_statistics(

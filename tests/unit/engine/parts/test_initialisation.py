@@ -81,7 +81,24 @@ def spec_of(**changes: Any) -> JobSpec:
 
 
 def test_the_references_cover_the_whole_catalogue() -> None:
-    assert {*TORCH, "randomized_asymmetric"} == set(INITIALIZERS)
+    assert {*TORCH, "randomized_asymmetric", "torch_default"} == set(INITIALIZERS)
+
+
+def test_torch_default_draws_weights_and_biases_as_a_linear_layer_does() -> None:
+    """Against torch.nn.Linear's own: the same bound, evenly filled, for both."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        theirs = nn.Linear(FAN_IN, FAN_OUT, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(0)
+    weight, bias = initial_layer(init("torch_default"), FAN_IN, FAN_OUT, generator)
+    bound = 1 / math.sqrt(FAN_IN)
+    assert (weight.shape, bias.shape) == ((FAN_IN, FAN_OUT), (FAN_OUT,))
+    for ours, other in ((weight, theirs.weight), (bias, theirs.bias)):
+        assert max(float(ours.abs().max()), float(other.detach().abs().max())) <= bound
+        # 400 numbers know the deviation of a uniform distribution to 2.2%.
+        assert float(ours.std()) == pytest.approx(bound / math.sqrt(3), rel=0.09)
+        assert float(other.detach().std()) == pytest.approx(bound / math.sqrt(3), rel=0.09)
+        assert float(ours.abs().max()) > 0.98 * bound
 
 
 @pytest.mark.parametrize("name", [*NORMAL, *UNIFORM])

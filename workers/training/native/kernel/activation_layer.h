@@ -10,14 +10,13 @@
 
 namespace subgrad {
 
-// What the members of a layer's kinks are, and what replaces φ' there.
+// Where a member's kinks are, and what replaces φ' there, or with `overwrites` the gradient itself.
 template <class T>
 struct Kinks {
     int count = 0;
     T points[2] = {};
-    bool has_convention = false;
+    bool has_convention = false, overwrites = false;
     T convention = 0;
-
 };
 
 constexpr double FLAT = 1e-3;  // |φ'| below this counts towards saturation
@@ -40,7 +39,7 @@ class ActivationLayer {
     // g = g φ'(z) in place, over `count` values.
     virtual void chain(const T* parameters, const T* z, const T* h, T* g, int count) const = 0;
     // The same where some z may be 0: there φ' is the convention.
-    virtual void chain(const T* parameters, T convention, const T* z, const T* h, T* g,
+    virtual void chain(const T* parameters, const Kinks<T>& kinks, const T* z, const T* h, T* g,
                        int count) const = 0;
     // Adds the `real` examples of each unit, of a panel of PANEL, to the unit's lanes. `hits`: how
     // many of them are at a kink.
@@ -63,12 +62,15 @@ class LayerOf final : public ActivationLayer<T> {
         for (int i = 0; i < count; i++) g[i] = phi.chain(g[i], z[i], h[i]);
     }
 
-    void chain(const T* parameters, T convention, const T* z, const T* h, T* g,
+    void chain(const T* parameters, const Kinks<T>& kinks, const T* z, const T* h, T* g,
                int count) const override {
         const A phi(parameters);
+        const T convention = kinks.convention;
+        const bool overwrites = kinks.overwrites;
 #pragma omp simd
         for (int i = 0; i < count; i++) {
-            const T chosen = g[i] * convention, usual = phi.chain(g[i], z[i], h[i]);
+            const T chosen = overwrites ? convention : g[i] * convention;
+            const T usual = phi.chain(g[i], z[i], h[i]);
             g[i] = z[i] == 0 ? chosen : usual;
         }
     }
@@ -176,7 +178,7 @@ inline const ActivationLayer<T>& activation_layer(int32_t name) {
 }
 
 // Values among the `real` examples of each unit that lie at a kink, and where `g` is given only
-// those whose g is not 0.
+// those whose g is not 0, or is overwritten.
 template <class T>
 inline int64_t count_kinks(const Kinks<T>& kinks, const T* z, const T* g, int units, int stride,
                            int real) {
@@ -191,8 +193,10 @@ inline int64_t count_kinks(const Kinks<T>& kinks, const T* z, const T* g, int un
 #pragma omp simd reduction(+ : hits)
         for (int r = 0; r < length; r++) hits += row[r] == first || row[r] == second;
         if (hits && slope)
-            for (int r = 0; r < length; r++)
-                hits -= (row[r] == first || row[r] == second) && slope[r] == 0;
+            for (int r = 0; r < length; r++) {
+                const bool is_heard = slope[r] != 0 || (kinks.overwrites && row[r] == 0);
+                hits -= (row[r] == first || row[r] == second) && !is_heard;
+            }
         total += hits;
     }
     return total;

@@ -34,6 +34,7 @@ struct Member {
     double activation[4];
     double convention;  // the derivative at 0 where has_convention
     int32_t has_convention;
+    int32_t overwrites;  // whether it replaces the gradient at 0 instead of multiplying it
     int32_t kinks;  // how many of kink_points there are
     double kink_points[2];
     double loss[4];

@@ -60,6 +60,7 @@ struct Own {
         for (int i = 0; i < 2; i++) kinks.points[i] = T(member.kink_points[i]);
         kinks.has_convention = member.has_convention != 0;
         kinks.convention = T(member.convention);
+        kinks.overwrites = member.overwrites != 0;
     }
 };
 

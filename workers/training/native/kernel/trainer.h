@@ -129,7 +129,7 @@ class Trainer {
         if (program_.activation == PRELU)
             values_[(i + 1) * program_.values - 1] += slope_gradient(g, z, units, stride, real);
         if (layer.hits && own.kinks.has_convention)
-            net_.phi.chain(parameters, own.kinks.convention, z, h, g, count);
+            net_.phi.chain(parameters, own.kinks, z, h, g, count);
         else
             net_.phi.chain(parameters, z, h, g, count);
     }
