@@ -29,6 +29,7 @@ GradientAtZero = Annotated[
         "overwrite: derivative_at_zero itself, whatever arrives, as published code has it; only in "
         "jobs of a study that compares the two.",
         json_schema_extra={"only_in_studies": True},
+        exclude_if=lambda form: form == "chain_rule",  # what everybody has is not worth telling
     ),
 ]
 
