@@ -227,6 +227,13 @@ class EpochRow(Base):
     optimality_gap: Mapped[float | None]
     weight_distance: Mapped[float | None]
     first_effective_step: Mapped[int | None]
+    bifurcation_differing: Mapped[int | None]
+    bifurcation_zeros: Mapped[int | None]
+    activation_forward_s: Mapped[float | None]
+    activation_backward_s: Mapped[float | None]
+    relu_forward_s: Mapped[float | None]
+    relu_backward_s: Mapped[float | None]
+    linear_regions: Mapped[int | None]
 
 
 class RollupRow(Base):
@@ -273,6 +280,7 @@ class LayerRow(Base):
     weight_norm: Mapped[float | None]
     effective_rank: Mapped[float | None]
     first_effective_step: Mapped[int | None]
+    bifurcation_zeros: Mapped[int | None]
 
 
 class UnitRow(Base):

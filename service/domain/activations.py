@@ -57,6 +57,12 @@ class Activation(SpecModel):
         return None
 
     @property
+    def pieces(self) -> tuple[float, ...] | None:
+        """The slopes between the kinks, from left to right, where φ is piecewise linear with
+        φ(0) = 0, as in evaluation; None where it is curved. A learned slope is its start."""
+        return None
+
+    @property
     def convention(self) -> float | None:
         """The convention asked for, or None where PyTorch's is used or none applies."""
         return None
@@ -119,6 +125,10 @@ class Relu(KinkedAtZero):
     torch_name = "torch.nn.ReLU"
 
     @property
+    def pieces(self) -> tuple[float, ...] | None:
+        return (0.0, 1.0)
+
+    @property
     def slopes_at_zero(self) -> tuple[float, float] | None:
         return (0.0, 1.0)
 
@@ -133,6 +143,10 @@ class Relu6(KinkedAtZero):
     name: Literal["relu6"]
     formula = "min(max(0, x), 6)"
     torch_name = "torch.nn.ReLU6"
+
+    @property
+    def pieces(self) -> tuple[float, ...] | None:
+        return (0.0, 1.0, 0.0)
 
     @property
     def kinks(self) -> tuple[float, ...]:
@@ -156,6 +170,10 @@ class LeakyRelu(KinkedAtZero):
     torch_name = "torch.nn.LeakyReLU"
 
     @property
+    def pieces(self) -> tuple[float, ...] | None:
+        return self.slopes_at_zero or (1.0,)
+
+    @property
     def slopes_at_zero(self) -> tuple[float, float] | None:
         return None if self.negative_slope == 1 else (self.negative_slope, 1.0)
 
@@ -171,6 +189,10 @@ class Prelu(KinkedAtZero):
     init: Annotated[float, Field(ge=-10, le=10)] = 0.25
     formula = "x if x > 0 else a * x, with a learned from init"
     torch_name = "torch.nn.PReLU"
+
+    @property
+    def pieces(self) -> tuple[float, ...] | None:
+        return (self.init, 1.0)
 
     @property
     def slopes_at_zero(self) -> tuple[float, float] | None:
@@ -190,6 +212,10 @@ class Rrelu(KinkedAtZero):
     upper: Annotated[float, Field(ge=0, le=1)] = 1 / 3
     formula = "x if x > 0 else a * x, with a drawn from [lower, upper]"
     torch_name = "torch.nn.RReLU"
+
+    @property
+    def pieces(self) -> tuple[float, ...] | None:
+        return ((self.lower + self.upper) / 2, 1.0) if self.slopes_at_zero else (1.0,)
 
     @property
     def slopes_at_zero(self) -> tuple[float, float] | None:
@@ -305,6 +331,10 @@ class Hardtanh(Activation):
     torch_name = "torch.nn.Hardtanh"
 
     @property
+    def pieces(self) -> tuple[float, ...] | None:
+        return (0.0, 1.0, 0.0)
+
+    @property
     def kinks(self) -> tuple[float, ...]:
         return (-1.0, 1.0)
 
@@ -335,6 +365,10 @@ class Identity(Activation):
     name: Literal["identity"]
     formula = "x"
     torch_name = "torch.nn.Identity"
+
+    @property
+    def pieces(self) -> tuple[float, ...] | None:
+        return (1.0,)
 
 
 AnyActivation = Annotated[

@@ -10,7 +10,16 @@ from service.domain.base import DomainModel, JsonObject
 from service.domain.job import Job
 from service.domain.metrics import Number
 
-TIMED = frozenset({"epoch", "seconds"})
+TIMED = frozenset(
+    {
+        "epoch",
+        "seconds",
+        "activation_forward_s",
+        "activation_backward_s",
+        "relu_forward_s",
+        "relu_backward_s",
+    }
+)
 """Columns in which equal trainings may differ, or that only say where a row belongs."""
 
 
@@ -54,7 +63,7 @@ class Comparison(DomainModel):
         int | None,
         Field(
             description="The smallest of the curves': from here on the stored series tell the jobs "
-            "apart. Weights may differ from an earlier step on. `seconds` does not count"
+            "apart. Weights may differ from an earlier step on. Times do not count"
         ),
     ]
     first_differing_step: Annotated[

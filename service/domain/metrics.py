@@ -59,6 +59,20 @@ class EpochMetrics(DomainModel):
         Count,
         _quantity("First step, from 1, of the epoch with an effective hit of activation or loss"),
     ]
+    bifurcation_differing: Annotated[
+        Count,
+        _quantity("Of probes.bifurcation_draws: draws whose first layer's gradient differs"),
+    ]
+    bifurcation_zeros: Annotated[Count, _quantity("Pre-activations exactly 0 in all these draws")]
+    activation_forward_s: Annotated[
+        Real, _quantity("Median time of PyTorch's activation on a mini-batch", "s")
+    ]
+    activation_backward_s: Annotated[Real, _quantity("The same of its backward pass", "s")]
+    relu_forward_s: Annotated[Real, _quantity("The same of relu, by turns with it", "s")]
+    relu_backward_s: Annotated[Real, _quantity("The same of relu's backward pass", "s")]
+    linear_regions: Annotated[
+        Count, _quantity("Linear pieces of the function over the training part's interval")
+    ]
 
 
 class LayerMetrics(DomainModel):
@@ -88,6 +102,7 @@ class LayerMetrics(DomainModel):
     first_effective_step: Annotated[
         Count, _quantity("First step, from 1, of the epoch with an effective hit in the layer")
     ]
+    bifurcation_zeros: Annotated[Count, _quantity("Pre-activations exactly 0 in all draws")]
 
 
 EPOCH_COLUMNS: tuple[str, ...] = tuple(EpochMetrics.model_fields)

@@ -5,6 +5,7 @@ Same spec, same code version, same kind of device: same numbers.
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -31,6 +32,34 @@ class Probes(SpecModel):
     unit_activity: Annotated[
         bool, Field(description="Keep each unit's mean activity and death per epoch.")
     ] = True
+
+    bifurcation_draws: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=100_000,
+            description="Before training, on so many random draws of the weights (the job's own "
+            "are the first): count those for which the conventions 0 and 1 give the first layer "
+            "another gradient (Bertoin et al. 2021). relu and relu6; trains in PyTorch.",
+            exclude_if=lambda draws: draws == 0,
+        ),
+    ] = 0
+    activation_cost: Annotated[
+        bool,
+        Field(
+            description="Before training, time PyTorch's module of the activation and relu by "
+            "turns, on a tensor of the mini-batch times the widest hidden layer.",
+            exclude_if=lambda wanted: not wanted,
+        ),
+    ] = False
+    linear_regions: Annotated[
+        bool,
+        Field(
+            description="After each epoch, count the linear pieces of the function that the "
+            "network computes. For one input and a piecewise linear activation.",
+            exclude_if=lambda wanted: not wanted,
+        ),
+    ] = False
 
 
 class JobSpec(SpecModel):
@@ -101,6 +130,30 @@ class JobSpec(SpecModel):
         scales = 0 if self.network.normalization == "none" else sum(hidden)
         return weights + scales + (len(hidden) if self.activation.name == "prelu" else 0)
 
+    def blind_probes(self) -> Iterator[tuple[str, str]]:
+        """Probes that would have nothing to look at, and why."""
+        probes, activation, network = self.probes, self.activation, self.network
+        hidden = network.hidden_widths
+        if probes.bifurcation_draws and not (hidden and activation.name in ("relu", "relu6")):
+            yield (
+                "bifurcation_draws",
+                "compares the conventions 0 and 1, so it needs hidden units of relu or relu6",
+            )
+        if probes.activation_cost and not hidden:
+            yield (
+                "activation_cost",
+                "times the activation of hidden units, and a linear network has none",
+            )
+        is_plain = network.kind != "cnn" and network.normalization == "none"
+        has_one_input = self.dataset.feature_count == 1
+        if probes.linear_regions and not (is_plain and has_one_input and activation.pieces):
+            yield (
+                "linear_regions",
+                "counts the pieces of a function of one input: it needs data with one feature, a "
+                "network without convolutions and normalization, and a piecewise linear "
+                "activation (relu and its kin, hardtanh, identity)",
+            )
+
     @property
     def smallest_batch(self) -> int:
         """Examples of an epoch's last mini-batch, the smallest one."""
@@ -141,6 +194,7 @@ def cohort_key(spec: JobSpec) -> str:
         "batch_size": spec.batch_size,
         "precision": spec.precision,
         "device": spec.device,
-        "unit_activity": spec.probes.unit_activity,
+        # The thresholds are numbers.
+        "probes": spec.probes.model_dump(mode="json", exclude={"dormant_tau"}),
     }
     return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()[:32]

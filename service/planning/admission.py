@@ -15,7 +15,12 @@ def check(spec: JobSpec, limits: Limits, *, in_study: bool = False) -> list[Fiel
     """Every reason against the spec; none means that it may be queued. `in_study`: for a study,
     whose report says what its jobs are."""
     reserved = () if in_study else _reserved(spec)
-    return [*_exceeded(spec, limits), *_misfits(spec), *reserved]
+    return [*_exceeded(spec, limits), *_misfits(spec), *_blind_probes(spec), *reserved]
+
+
+def _blind_probes(spec: JobSpec) -> Iterator[FieldError]:
+    for probe, why in spec.blind_probes():
+        yield FieldError(pointer=f"/probes/{probe}", detail=why)
 
 
 def _reserved(spec: JobSpec) -> Iterator[FieldError]:

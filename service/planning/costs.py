@@ -41,8 +41,10 @@ def measuring_flops(spec: JobSpec) -> int:
 
 
 def total_flops(spec: JobSpec) -> int:
-    """All epochs; epoch 0 is measured and not trained."""
-    return spec.epochs * flops_per_epoch(spec) + measuring_flops(spec)
+    """All epochs; epoch 0 is measured and not trained. Draws of the bifurcation zone are a forward
+    pass over the training part each (backward passes are rare)."""
+    drawn = spec.probes.bifurcation_draws * forward_flops(spec) * spec.training_examples
+    return spec.epochs * flops_per_epoch(spec) + measuring_flops(spec) + drawn
 
 
 def memory_bytes(spec: JobSpec, members: int = 1) -> int:

@@ -11,10 +11,11 @@ from typing import Self
 import numpy as np
 import torch
 
+from workers.training.activation_cost import ActivationCost
 from workers.training.arrays import Array
 from workers.training.cohort import Member
 from workers.training.optimum import Optimum, Problem, problem
-from workers.training.probes import distances
+from workers.training.probes import distances, linear_regions
 from workers.training.readings import Readings
 from workers.training.shapes import Shapes
 from workers.training.state import State
@@ -46,9 +47,25 @@ class Chunk(ABC):
         problems = [problem(member.spec) for member in members]
         self._optima = [setting.optima.get(one) if one else None for one in problems]
 
-    def distances(self) -> dict[str, Array]:
-        """From the exact optimum, [K, 1] each; nothing where none is known."""
-        return distances(self._optima, self.state.weights[0], self.state.values)
+    def of_weights(self) -> dict[str, Array]:
+        """Distances from the exact optimum and linear regions, [K, 1] each; nothing of what is not
+        known or not asked for."""
+        found = distances(self._optima, self.state.weights[0], self.state.values)
+        if self.members[0].spec.probes.linear_regions:
+            part = self.setting.train
+            x = part.x[: part.count, 0].double()
+            interval = x.min().item(), x.max().item()
+            found["linear_regions"] = linear_regions(
+                self.members, self.state, self.setting.shapes, interval
+            )
+        return found
+
+    def look_at_the_start(self, readings: Readings) -> Iterator[None]:
+        """Adds to epoch 0 what is asked of untrained networks only."""
+        if self.members[0].spec.probes.activation_cost:
+            cost = ActivationCost(self.members, self.setting.shapes, self.setting.device)
+            yield from cost.run()
+            readings.values.update(cost.readings())
 
     def last_rates(self) -> list[float]:
         """[K]: learning rates of the step just taken."""

@@ -76,6 +76,8 @@ def load(spec: JobSpec, data_home: Path | None = None) -> Data:
             "Batch normalization would meet a mini-batch of one example, which has no variance. "
             "Choose another batch_size or another network.normalization."
         )
+    for probe, why in spec.blind_probes():
+        raise InvalidData(f"probes.{probe} {why}.")
     features, targets = examples(dataset, data_home)
     train, validation = split(dataset, targets, spec.validation_examples)
     scaled = scale(features, train, dataset.scaling)

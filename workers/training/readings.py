@@ -92,8 +92,8 @@ class EpochFindings:
     """Per hidden layer [K, n], of the representation's Gram matrix."""
     weight_norms: Array
     """[K, L + 1], of the parameters as they are."""
-    distances: Mapping[str, Array]
-    """[K, 1] each: of linear networks from their exact optimum, where it is known."""
+    of_weights: Mapping[str, Array]
+    """[K, 1] each: what follows from the weights alone, where it is asked for and known."""
 
 
 def judge(
@@ -107,7 +107,7 @@ def judge(
     """The epoch's readings after `step` steps. `tau` [K]: thresholds of the dormant score."""
     measured = {"weight_norm": found.weight_norms[:, :-1], **measures.readings()}
     measured |= found.train.values("train") | found.validation.values("validation")
-    measured |= found.distances
+    measured |= found.of_weights
     measures.divergence.check(step, found.weight_norms, measured["train_loss"])
     measured["diverged_at"] = measures.divergence.first[:, None]
     units = []

@@ -80,6 +80,7 @@ def _layer(one: MemberReadings, epoch: int, i: int, units: int, examples: int) -
         update_ratio=one.real("update_ratio", i),
         weight_norm=one.real("weight_norm", i),
         effective_rank=one.known(f"effective_rank/{i}"),
+        bifurcation_zeros=one.count("bifurcation_zeros", i),
     )
 
 
@@ -117,6 +118,13 @@ def _metrics(
         loss_kink_hits=one.count("loss_kink_hits"),
         loss_kink_effective=one.count("loss_kink_effective"),
         first_effective_step=one.count("first_effective_step"),
+        bifurcation_differing=one.count("bifurcation_differing"),
+        bifurcation_zeros=_sum([layer.bifurcation_zeros for layer in layers]),
+        activation_forward_s=one.real("activation_forward_s"),
+        activation_backward_s=one.real("activation_backward_s"),
+        relu_forward_s=one.real("relu_forward_s"),
+        relu_backward_s=one.real("relu_backward_s"),
+        linear_regions=one.count("linear_regions"),
         seconds=seconds,
         optimality_gap=gap(one.real("train_loss"), one.real("optimum")),
         # NaN of a member whose optimum is known is its weights'.
@@ -130,6 +138,12 @@ def _share(counts: list[int | None], wholes: list[int]) -> float | None:
     if not wholes or len(known) < len(counts):
         return None
     return sum(known) / sum(wholes)
+
+
+def _sum(counts: list[int | None]) -> int | None:
+    """None where one is unknown, or there is none."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known and len(known) == len(counts) else None
 
 
 def _metric(one: MemberReadings, part: str) -> float | None:

@@ -11,6 +11,7 @@ import torch
 
 from workers.training.activations import UnitCounts
 from workers.training.arrays import Array, transfer
+from workers.training.bifurcation import Bifurcation
 from workers.training.chunk import BackEnd, Chunk, ChunkMaker, Setting
 from workers.training.cohort import Member
 from workers.training.evaluation import Evaluator, PassSums, Slice, UnitProbes, slices
@@ -30,8 +31,8 @@ class StackedTorch(BackEnd):
     name = "stacked-torch"
 
     def lane(self, setting: Setting) -> ChunkMaker:
-        workspace = Workspace()
-        return lambda members, state: StackedChunk(members, setting, state, workspace)
+        workspace, fast = Workspace(), self.chunk_size(setting)
+        return lambda members, state: StackedChunk(members, setting, state, workspace, fast)
 
     def chunk_size(self, setting: Setting) -> int:
         """As many as keep parameters, gradients and activations within the cache, between 1 and
@@ -51,10 +52,16 @@ class StackedChunk(Chunk):
     """K members that train as one stack."""
 
     def __init__(
-        self, members: Sequence[Member], setting: Setting, state: State, workspace: Workspace
+        self,
+        members: Sequence[Member],
+        setting: Setting,
+        state: State,
+        workspace: Workspace,
+        fast: int,
     ) -> None:
+        """`fast`: how many networks at a time are."""
         super().__init__(members, setting, state)
-        self._workspace = workspace
+        self._workspace, self._fast = workspace, fast
         shapes = setting.shapes
         whole = Slice(self.members, state, shapes, workspace)
         self._network = whole.network
@@ -72,7 +79,8 @@ class StackedChunk(Chunk):
 
     def keep(self, rows: Sequence[int]) -> "StackedChunk":
         members = [self.members[row] for row in rows]
-        return StackedChunk(members, self.setting, self.state.select(rows), self._workspace)
+        state = self.state.select(rows)
+        return StackedChunk(members, self.setting, state, self._workspace, self._fast)
 
     def run_epoch(self, epoch: int) -> Iterator[Readings | None]:
         """Yields None after each step and each block of a pass."""
@@ -85,13 +93,23 @@ class StackedChunk(Chunk):
         yield from self._train.run(train, probes)
         yield from self._validation.run(validation)
         found = self._findings(self._transfer(probes, train, validation))
-        yield judge(
+        readings = judge(
             found,
             stepper.measures,
             step=self.state.step,
             tau=self.tau,
             learning_rates=self.last_rates() if epoch else None,
         )
+        if epoch == 0:
+            yield from self._look_at_the_start(readings)
+        yield readings
+
+    def _look_at_the_start(self, readings: Readings) -> Iterator[None]:
+        yield from self.look_at_the_start(readings)
+        if self.members[0].spec.probes.bifurcation_draws:
+            zone = Bifurcation(self.members, self.setting, self._workspace, at_a_time=self._fast)
+            yield from zone.run()
+            readings.values.update(zone.readings())
 
     def train_epoch(self, epoch: int) -> Iterator[None]:
         setting, stepper = self.setting, self._stepper
@@ -129,7 +147,7 @@ class StackedChunk(Chunk):
             eigenvalues=[found[f"eigenvalues/{i}"] for i in range(len(hidden))],
             positions=shapes.positions[: len(hidden)],
             weight_norms=norms_of([p.to(shapes.work) for p in self.state.parameters], shapes),
-            distances=self.distances(),
+            of_weights=self.of_weights(),
         )
 
     def _unit_counts(self, found: dict[str, Array], i: int, units: int) -> UnitCounts:

@@ -41,6 +41,8 @@ class BatchBuffers:
         self.weights = RowWeights(rows, real, network.shapes, network.device)
         self.buffers = network.workspace.buffers(network, rows, real, backward=True)
         self._train = train
+        self.padding_row = train.count
+        """An example of zeros."""
         self._x_rows = self.x.view(-1, self.x.shape[2])
         self._target_rows = self.target.view(-1, self.target.shape[2])
 

@@ -31,6 +31,13 @@ EPOCHS = [
     "optimality_gap",
     "weight_distance",
     "first_effective_step",
+    "bifurcation_differing",
+    "bifurcation_zeros",
+    "activation_forward_s",
+    "activation_backward_s",
+    "relu_forward_s",
+    "relu_backward_s",
+    "linear_regions",
 ]
 LAYERS = [
     "epoch",
@@ -49,6 +56,7 @@ LAYERS = [
     "weight_norm",
     "effective_rank",
     "first_effective_step",
+    "bifurcation_zeros",
 ]
 
 

@@ -198,6 +198,18 @@ def loss_kink_hits(spec: Any, out: Tensor, target: Tensor) -> int:
     return 0
 
 
+ASKED_FOR = (
+    "bifurcation_differing",
+    "bifurcation_zeros",
+    "activation_forward_s",
+    "activation_backward_s",
+    "relu_forward_s",
+    "relu_backward_s",
+    "linear_regions",
+)
+"""Columns of probes that a spec has to ask for; each has a reference of its own."""
+
+
 @dataclass(kw_only=True)
 class Pass:
     """What a forward pass computed: one z and one h per hidden layer."""
@@ -434,6 +446,7 @@ class PlainTraining:
         return PlainEpoch(
             step=self.step,
             metrics=EpochMetrics(
+                **dict.fromkeys(ASKED_FOR),
                 epoch=epoch,
                 train_loss=train_loss,
                 train_metric=train_metric,
@@ -496,6 +509,7 @@ class PlainTraining:
         is_flat = (slope.abs() < 1e-3).sum(0) * 100 >= 99 * len(h)
         mean = h.double().abs().mean(0)
         return LayerMetrics(
+            bifurcation_zeros=None,
             epoch=epoch,
             layer=i,
             units=units,

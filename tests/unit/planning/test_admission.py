@@ -271,3 +271,30 @@ def test_a_convention_written_over_the_gradient_is_for_studies_alone() -> None:
     assert error.pointer == "/activation/gradient_at_zero"
     assert "relu-at-zero" in error.detail
     assert check(job_spec(activation=written), Limits(), in_study=True) == []
+
+
+DIGITS = {"dataset": {"name": "digits"}, "loss": {"name": "cross_entropy"}}
+REGIONS = {"linear_regions": True}
+
+
+@pytest.mark.parametrize(
+    ("probes", "changes", "is_blind"),
+    [
+        ({"bifurcation_draws": 5}, {}, False),
+        ({"bifurcation_draws": 5}, {"activation": {"name": "relu6"}}, False),
+        ({"bifurcation_draws": 5}, {"activation": {"name": "tanh"}}, True),
+        ({"bifurcation_draws": 5}, {"network": {"kind": "linear"}}, True),
+        ({"activation_cost": True}, {"activation": {"name": "tanh"}}, False),
+        ({"activation_cost": True}, {"network": {"kind": "linear"}}, True),
+        (REGIONS, {"activation": {"name": "hardtanh"}}, False),
+        (REGIONS, {"network": {"kind": "linear"}}, False),
+        (REGIONS, {"activation": {"name": "tanh"}}, True),
+        (REGIONS, {"network": {"hidden": [4], "normalization": "layer"}}, True),
+        (REGIONS, DIGITS, True),
+    ],
+)
+def test_a_probe_needs_something_to_look_at(
+    probes: dict[str, Any], changes: dict[str, Any], is_blind: bool
+) -> None:
+    found = pointers(Limits(), probes=probes, **changes)
+    assert found == ([f"/probes/{next(iter(probes))}"] if is_blind else [])

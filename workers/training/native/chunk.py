@@ -144,13 +144,16 @@ class NativeChunk(Chunk):
             yield from self.train_epoch(epoch)
         for name in self._parts:
             yield from self.evaluate(name)
-        yield judge(
+        readings = judge(
             self._findings(),
             self._measures,
             step=self.state.step,
             tau=self.tau,
             learning_rates=self.last_rates() if epoch else None,
         )
+        if epoch == 0:
+            yield from self.look_at_the_start(readings)
+        yield readings
 
     def train_epoch(self, epoch: int) -> Iterator[None]:
         batches = self.setting.batches
@@ -231,7 +234,7 @@ class NativeChunk(Chunk):
             eigenvalues=[eigenvalues[f"eigenvalues/{i}"].numpy() for i in range(len(hidden))],
             positions=[1] * len(hidden),
             weight_norms=norms_of(self.state.parameters, self.setting.shapes),
-            distances=self.distances(),
+            of_weights=self.of_weights(),
         )
 
 

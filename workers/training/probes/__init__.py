@@ -11,6 +11,7 @@ from workers.training.probes.dormant import count_dormant
 from workers.training.probes.effective_rank import SAMPLE, RankSamples, effective_ranks
 from workers.training.probes.gradient_norm import gradient_norms, over_layers
 from workers.training.probes.kinks import ActivationKinks
+from workers.training.probes.linear_regions import linear_regions
 from workers.training.probes.optimality import distances, gap
 from workers.training.probes.parameter_norms import ParameterNorms, norms_of
 from workers.training.probes.saturated import count_saturated
@@ -36,6 +37,7 @@ __all__ = [
     "effective_ranks",
     "gap",
     "gradient_norms",
+    "linear_regions",
     "mark_dead",
     "norms_of",
     "over_layers",
