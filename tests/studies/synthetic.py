@@ -76,7 +76,7 @@ class SyntheticReader:
 
     def _post(self, name: str, sweeps: Sweeps) -> str:
         sweep_id = f"swp_{len(self._records):032x}"
-        members = expand(sweeps[name], Limits(), lambda error: [])
+        members = expand(sweeps[name], Limits(), lambda error: [], in_study=True)
         assert len(members) == sweeps[name].member_count, f"a member of {name} is no spec"
         self._records[sweep_id], self._measured[sweep_id] = [], {}
         for member in members:
