@@ -1,7 +1,7 @@
 """what is measured on request: bifurcation zone, cost of an activation, linear regions
 
-Revision ID: 0007
-Revises: 0006
+Revision ID: 0008
+Revises: 0007
 """
 
 import sqlalchemy as sa
@@ -9,8 +9,8 @@ from alembic import op
 
 import service.db.types
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 
 _COUNTS = ("bifurcation_differing", "bifurcation_zeros")
 _TIMES = ("activation_forward_s", "activation_backward_s", "relu_forward_s", "relu_backward_s")
