@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import httpx
@@ -71,10 +72,13 @@ class Stack:
         *,
         settings: Settings | None = None,
         environment: Mapping[str, str] | None = None,
+        code: Path | None = None,
     ) -> "subprocess.Popen[bytes]":
-        """Starts a process, on settings and with an environment of its own if need be."""
+        """Starts a process, if need be on settings, with an environment, and from a folder with
+        code of its own."""
         process = subprocess.Popen(
             [sys.executable, "-m", module],
+            cwd=code,
             env=(settings or self.settings).as_environment() | dict(environment or {}),
             stdout=self._log,
             stderr=self._log,
@@ -89,6 +93,7 @@ class Stack:
         process = self._by_module.pop(module)
         process.terminate()
         process.wait(30)
+        self._processes.remove(process)
 
     def start_all(self) -> "subprocess.Popen[bytes]":
         """Starts everything, waits until it is ready, and returns the worker."""

@@ -3,9 +3,7 @@
 import math
 import multiprocessing
 import multiprocessing.synchronize
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -14,50 +12,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Table, column, insert, inspect, select, table
+from sqlalchemy import Table, column, insert, select, table
 
 from service.db import Database
-from service.db.migrate import config, upgrade
+from service.db.migrate import upgrade
 from service.db.tables import Base, EpochRow, JobRow
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database of each kind without any table."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/empty.sqlite3"
-    url: str = request.getfixturevalue("empty_postgresql_url")
-    return url
-
-
-@pytest.fixture
-def empty(empty_url: str) -> Iterator[Database]:
-    database = Database(empty_url)
-    yield database
-    database.dispose()
-
-
-def run_command(database: Database, run: Callable[..., None], *arguments: str) -> None:
-    with database.write_connection() as connection:
-        run(config(connection), *arguments)
-
-
-def schema(database: Database) -> dict[str, Any]:
-    """Everything that the database itself tells about the tables."""
-    with database.engine.connect() as connection:
-        seen = inspect(connection)
-        return {
-            table: {
-                "columns": [{**c, "type": repr(c["type"])} for c in seen.get_columns(table)],
-                "primary key": seen.get_pk_constraint(table),
-                "foreign keys": seen.get_foreign_keys(table),
-                "unique": seen.get_unique_constraints(table),
-                "checks": seen.get_check_constraints(table),
-                "indexes": sorted(seen.get_indexes(table), key=lambda index: str(index["name"])),
-            }
-            for table in seen.get_table_names()
-            if table != "alembic_version"
-        }
+from tests.migrations.schemas import run_command, schema
 
 
 def test_there_is_one_line_of_migrations() -> None:
