@@ -1,6 +1,7 @@
 """The only reader of the environment. Every setting has a default that works on a bare machine."""
 
 import hashlib
+import ipaddress
 import os
 import tempfile
 from functools import cached_property
@@ -13,6 +14,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from service.domain.limits import Limits
 
 
+def is_loopback(host: str) -> bool:
+    """Whether the name or address is this machine's own, reached by nobody else."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
 class Settings(BaseSettings):
     """Read from `SUBGRAD_…`; the README lists them (a test compares)."""
 
@@ -22,6 +31,13 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path(".subgrad"), description="Data folder of the embedded default")
     host: str = Field("127.0.0.1", description="Address the API listens on")
+    published_host: str = Field(
+        "", description="Address under which others reach the API; empty: the one it listens on"
+    )
+    allowed_hosts: str = Field(
+        "",
+        description="Names, joined by commas, that a keyless API answers to besides this machine's",
+    )
     port: int = Field(8000, ge=0, le=65_535, description="Port the API listens on")
     database_url: str = Field(
         "", description="SQLAlchemy URL; empty: a SQLite file in the home folder"
@@ -96,6 +112,11 @@ class Settings(BaseSettings):
         """Where the API of this machine is reached: what listens everywhere, on loopback."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether others than this machine's users can reach the API: then it needs keys."""
+        return not is_loopback(self.published_host or self.host)
 
     @property
     def service_url(self) -> str:

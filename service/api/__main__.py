@@ -1,9 +1,12 @@
 """Serves the API: `python -m service.api`."""
 
+import sys
+
 import uvicorn
 
 from service import logs
 from service.api.app import create_app
+from service.exposure import ExposedWithoutKey, check_exposure
 from service.settings import Settings
 
 # Open streams and long polls would hold the shutdown for ever; their clients reconnect.
@@ -13,6 +16,10 @@ _GRACE_S = 3
 def main() -> None:
     settings = Settings()
     logs.configure(settings)
+    try:
+        check_exposure(settings)
+    except ExposedWithoutKey as error:
+        sys.exit(str(error))
     uvicorn.run(
         create_app(settings),
         host=settings.host,

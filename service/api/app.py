@@ -12,6 +12,7 @@ from service.api import (
     errors,
     events,
     health,
+    identity,
     jobs,
     pages,
     series,
@@ -22,6 +23,7 @@ from service.api import (
     weights,
 )
 from service.api.envelope import Envelope
+from service.api.gate import Doors, Gate
 from service.api.head import Head
 from service.api.openapi import TAGS, Api, refuse_unacceptable, refuse_unknown_query
 from service.db import Database
@@ -71,7 +73,9 @@ def create_app(
     app.state.settings = settings
     app.state.database = used
     app.state.broker_answers = broker_answers
+    app.state.doors = Doors()
     app.add_middleware(Head)
+    app.add_middleware(Gate)
     app.add_middleware(Envelope)
     errors.install(app)
     for resource in (
@@ -86,6 +90,7 @@ def create_app(
         compare,
         datasets,
         catalog,
+        identity,
         health,
         pages,
     ):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.api import dataset_examples
 from service.api.body import read_bytes
-from service.api.dependencies import DatabaseDep, DatasetId, SettingsDep
+from service.api.dependencies import AccessDep, DatabaseDep, DatasetId, SettingsDep
 from service.api.errors import ApiError, invalid
 from service.api.openapi import DATASET_LINKS, LOCATION, UPLOAD_BODY, answer_with, problems
 from service.api.pagination import decode_cursor, encode_cursor
@@ -93,6 +93,7 @@ def upload_dataset(
     name: Annotated[Name | None, Query(description="A name of your own")] = None,
     settings: SettingsDep,
     database: DatabaseDep,
+    access: AccessDep,
     response: Response,
 ) -> UploadedDataset:
     """Upload a data set. Every feature must be a finite number, and nothing may be missing. The
@@ -100,7 +101,9 @@ def upload_dataset(
     form, raw = file
     prepared = read(form, raw, Wanted(task=task, target=target), settings.limits)
     with database.writing() as session:
-        stored, is_new = datasets.store(session, _row(prepared, name), prepared.content)
+        stored, is_new = datasets.store(
+            session, _row(prepared, name), prepared.content, owner=access.owner
+        )
     response.headers["Location"] = f"/v1/datasets/{stored.id}"
     response.status_code = HTTPStatus.CREATED if is_new else HTTPStatus.OK
     return stored

@@ -5,6 +5,8 @@ from typing import Annotated, cast
 from fastapi import Depends, Header, Path, Query, Request
 
 from service.db import Database, datasets
+from service.db.audit import Actor
+from service.domain.access import Access
 from service.domain.base import JsonObject
 from service.domain.datasets import FindSizes
 from service.domain.errors import DatasetNotFound, JobNotFound, StudyNotFound, SweepNotFound
@@ -17,8 +19,25 @@ async def _settings(request: Request) -> Settings:
     return cast(Settings, request.app.state.settings)
 
 
+async def _access(request: Request) -> Access:
+    return cast(Access, request.state.access)
+
+
 async def _database(request: Request) -> Database:
-    return cast(Database, request.app.state.database)
+    database = cast(Database, request.app.state.database)
+    access: Access | None = getattr(request.state, "access", None)
+    if access is None:  # a path that is open to everybody, such as /readyz
+        return database
+    if access.key_id is None:  # nobody whom the audit log could name
+        return database.seen_by(access.sees)
+    actor = Actor(
+        owner=access.owner,
+        key_id=access.key_id,
+        method=request.method,
+        path=request.scope["path"],
+        request_id=request.state.request_id,
+    )
+    return database.seen_by(access.sees, actor)
 
 
 _JOB_ID = Path(description="Id of a job", examples=["job_019ab3c0f3e07d1fa3b5c1d2e3f40516"])
@@ -62,6 +81,9 @@ async def _dataset_id(dataset_id: Annotated[str, _DATASET_ID]) -> str:
 
 SettingsDep = Annotated[Settings, Depends(_settings)]
 DatabaseDep = Annotated[Database, Depends(_database)]
+"""The database as the owner of the request's key sees it."""
+AccessDep = Annotated[Access, Depends(_access)]
+"""In whose name the request is made."""
 
 
 async def _find_sizes(database: DatabaseDep) -> FindSizes:

@@ -37,6 +37,10 @@ from service.domain.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 
+DATABASE_UNAVAILABLE = (
+    "The database does not answer, so nothing was changed. Try again in a moment."
+)
+
 MOST_ERRORS = 100
 """A body of thousands of unknown fields is answered with the first of them."""
 
@@ -52,6 +56,9 @@ class Kind:
 
 PROBLEMS: Mapping[str, Kind] = {
     "malformed_json": Kind(status=400, title="The body is not JSON"),
+    "unauthenticated": Kind(status=401, title="A key is needed"),
+    "insufficient_scope": Kind(status=403, title="The key does not allow this"),
+    "cross_origin": Kind(status=403, title="Pages of other sites may not change anything"),
     "path_not_found": Kind(status=404, title="Nothing stands at this path"),
     "job_not_found": Kind(status=404, title="There is no such job"),
     "weights_not_kept": Kind(status=404, title="There are no weights of this job"),
@@ -64,6 +71,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "move_refused": Kind(status=409, title="The present state does not allow it"),
     "body_too_large": Kind(status=413, title="The body is too large"),
     "unsupported_media_type": Kind(status=415, title="Bodies of this kind are not read"),
+    "unknown_host": Kind(status=421, title="This is no name of this service"),
     "invalid_spec": Kind(status=422, title="The spec cannot be accepted"),
     "spec_rejected": Kind(status=422, title="The spec cannot be run here"),
     "invalid_dataset": Kind(status=422, title="The file is no data set to train on"),
@@ -140,8 +148,15 @@ class Problem(BaseModel):
 class ApiError(Exception):
     """A problem that this package finds by itself. `code` is a key of PROBLEMS."""
 
-    def __init__(self, code: str, detail: str, errors: Iterable[FieldError] = ()) -> None:
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        errors: Iterable[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail)
+        self.headers = headers
         self.code = code
         self.detail = detail
         self.errors = list(islice(errors, MOST_ERRORS))
@@ -190,7 +205,7 @@ def install(app: FastAPI) -> None:
 
 
 async def _on_api_error(request: Request, error: ApiError) -> Response:
-    return problem_response(request, error.code, error.detail, error.errors)
+    return problem_response(request, error.code, error.detail, error.errors, error.headers)
 
 
 async def _on_domain_error(request: Request, error: DomainError) -> Response:
@@ -232,8 +247,7 @@ def _methods(request: Request, error: HTTPException) -> list[str]:
 
 
 async def _on_database_unavailable(request: Request, error: Exception) -> Response:
-    detail = "The database does not answer, so nothing was changed. Try again in a moment."
-    return problem_response(request, "database_unavailable", detail)
+    return problem_response(request, "database_unavailable", DATABASE_UNAVAILABLE)
 
 
 PHRASES = {kind.status: HTTPStatus(kind.status).phrase for kind in PROBLEMS.values()}

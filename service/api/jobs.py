@@ -11,6 +11,7 @@ from service.api import examples
 from service.api.body import PostedJson, parse_spec
 from service.api.conditional import ETAG, NOT_MODIFIED, IfNoneMatch, WaitS, answer, wait_for_end
 from service.api.dependencies import (
+    AccessDep,
     DatabaseDep,
     FindSizesDep,
     IdempotencyKey,
@@ -97,6 +98,7 @@ def submit_job(
     find_sizes: FindSizesDep,
     settings: SettingsDep,
     database: DatabaseDep,
+    access: AccessDep,
     idempotency_key: IdempotencyKey = None,
     dry_run: DryRun = False,
     priority: Priority = 0,
@@ -115,6 +117,7 @@ def submit_job(
             posted.spec,
             warn(posted.spec),
             priority=priority,
+            owner=access.owner,
             max_queued=settings.max_queued_jobs,
             idempotency=idempotency,
         )

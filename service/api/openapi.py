@@ -2,7 +2,7 @@
 name are refused."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 
 from service.api import dataset_examples, examples, study_examples
 from service.api.errors import MEDIA_TYPE, PHRASES, PROBLEMS, ApiError, Problem
+from service.api.gate import OPEN_PATHS, needed_scope
 from service.api.negotiation import choose
 from service.api.validation import pointer
 from service.domain.errors import FieldError
@@ -25,6 +26,7 @@ TAGS = [
     {"name": "datasets", "description": "Data sets of your own: upload, list, read, delete."},
     {"name": "series", "description": "What a run measured, per epoch, layer and unit."},
     {"name": "catalog", "description": "Everything a spec may say, and what is measured."},
+    {"name": "access", "description": "Who asks; and, for admins, who changed what."},
     {"name": "health", "description": "For whoever keeps the service running."},
 ]
 
@@ -107,6 +109,11 @@ def answer_with(example: Any, headers: Any = None, links: Any = None) -> dict[st
 
 _DETAILS = {
     "malformed_json": "Expecting ',' delimiter: line 3, column 5.",
+    "unauthenticated": "Send a key as `Authorization: Bearer sgk_…`.",
+    "insufficient_scope": "This needs the scope write; this key has read.",
+    "cross_origin": "A page of another site asked for this.",
+    "unknown_host": "Without keys this service answers to this machine's own names, and "
+    "'evil.example' is none.",
     "path_not_found": "Nothing stands at /v1/job. GET /docs shows what does.",
     "method_not_allowed": "PUT is not possible here. Possible: GET, POST.",
     "not_acceptable": "Accept is 'image/png'; this path answers with application/json.",
@@ -157,6 +164,7 @@ class Api(FastAPI):
                 code: _problem_response(kind.status, {code: _example(code)})
                 for code, kind in PROBLEMS.items()
             }
+            _close(document)
             self.openapi_schema = document
         return self.openapi_schema
 
@@ -166,19 +174,47 @@ class Api(FastAPI):
         return sorted(method.upper() for method in item)
 
 
-_EVERYWHERE = ("not_acceptable", "invalid_request", "database_unavailable", "internal_error")
+_KEY = "api_key"
+_AT_THE_GATE = ("unauthenticated", "insufficient_scope", "cross_origin", "unknown_host")
+_READING = ("get", "head")
+
+
+def _close(document: dict[str, Any]) -> None:
+    """Says of every operation what the gate asks of it: see `service.api.gate`."""
+    document["components"]["securitySchemes"] = {
+        _KEY: {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API key. Not needed where the service is reached from one machine "
+            "alone and no key was made. The scope is that of the operation; `admin` has all.",
+        }
+    }
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if path in OPEN_PATHS and method in _READING:
+                operation["security"] = []
+                continue
+            operation["security"] = [{_KEY: [str(needed_scope(method.upper(), path))]}]
+            for status, response in _responses(_AT_THE_GATE).items():
+                there = operation["responses"].setdefault(str(status), response)
+                if there is not response:
+                    _examples(there).update(_examples(response))
+
+
+def _examples(response: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = response["content"][MEDIA_TYPE]["examples"]
+    return found
 
 
 def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
     """The problem responses of an operation, with an example for each code."""
+    everywhere = ("not_acceptable", "invalid_request", "database_unavailable", "internal_error")
+    return _responses((*codes, *everywhere))
+
+
+def _responses(codes: Iterable[str]) -> dict[int | str, dict[str, Any]]:
     by_status: dict[int, dict[str, Any]] = defaultdict(dict)
-    for code in (
-        *codes,
-        "not_acceptable",
-        "invalid_request",
-        "database_unavailable",
-        "internal_error",
-    ):
+    for code in codes:
         by_status[PROBLEMS[code].status][code] = _example(code)
     return {status: _problem_response(status, found) for status, found in by_status.items()}
 

@@ -5,13 +5,14 @@ import hashlib
 import json
 
 from service.api.errors import invalid
+from service.db.audit import ChangeFilter
 from service.db.datasets import DatasetFilter
 from service.db.jobs import JobFilter
 from service.db.studies import StudyFilter
 from service.db.sweeps import SweepFilter
 from service.domain.ids import Prefix, is_id
 
-Filter = JobFilter | SweepFilter | StudyFilter | DatasetFilter
+Filter = JobFilter | SweepFilter | StudyFilter | DatasetFilter | ChangeFilter
 
 _POINTER = "/query/cursor"
 

@@ -16,6 +16,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from starlette.concurrency import run_in_threadpool
 
 from service.api.errors import ApiError, invalid
+from service.api.gate import still_admits
 from service.api.head import wants_head
 from service.db import UNAVAILABLE
 from service.domain.base import DomainModel
@@ -64,21 +65,29 @@ def unknown_id(resource: str) -> ApiError:
 
 
 def respond(request: Request, look: Callable[[P], News[P]], position: P, poll_s: float) -> Response:
-    """Streams the news after the position until an event leads to one that has ended."""
+    """Streams the news after the position until an event leads to one that has ended, or until
+    the client may not read it any more."""
     # The second header keeps nginx from collecting events.
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     if wants_head(request):
         return Response(media_type=EventSourceResponse.media_type, headers=headers)
-    return EventSourceResponse(_follow(look, position, poll_s), headers=headers)
+    events = _follow(look, position, poll_s, lambda: still_admits(request))
+    return EventSourceResponse(events, headers=headers)
 
 
 # Not a generator endpoint of FastAPI's: that one pipes events through two more tasks, which fail
 # with BrokenResourceError where a client leaves while they send (seen with 0.165).
-async def _follow(look: Callable[[P], News[P]], position: P, poll_s: float) -> AsyncIterator[bytes]:
+async def _follow(
+    look: Callable[[P], News[P]], position: P, poll_s: float, may_go_on: Callable[[], bool]
+) -> AsyncIterator[bytes]:
     closes_at = time.monotonic() + LONGEST_STREAM_S
-    heard_at = time.monotonic()
+    heard_at = checked_at = time.monotonic()
     while not position.ended and time.monotonic() < closes_at:
         try:
+            if time.monotonic() - checked_at > PING_S:
+                if not await run_in_threadpool(may_go_on):
+                    return  # the client comes back and is told why
+                checked_at = time.monotonic()
             news = await run_in_threadpool(look, position)
         except UNAVAILABLE:
             return  # the client comes back with the last id that it got

@@ -11,6 +11,7 @@ from service.api import study_examples as examples
 from service.api.body import PostedStudyDep
 from service.api.conditional import ETAG, NOT_MODIFIED, IfNoneMatch, WaitS, answer, wait_for_end
 from service.api.dependencies import (
+    AccessDep,
     DatabaseDep,
     IdempotencyKey,
     Priority,
@@ -85,6 +86,7 @@ def submit_study(
     posted: PostedStudyDep,
     settings: SettingsDep,
     database: DatabaseDep,
+    access: AccessDep,
     response: Response,
     idempotency_key: IdempotencyKey = None,
     priority: Priority = 0,
@@ -106,6 +108,7 @@ def submit_study(
             claim=planned.template.claim,
             options=planned.options.model_dump(mode="json"),
             priority=priority,
+            owner=access.owner,
             idempotency=idempotency,
         )
     response.headers["Location"] = f"/v1/studies/{study.id}"

@@ -11,6 +11,7 @@ from service.api import examples
 from service.api.body import PostedSweepDep
 from service.api.conditional import ETAG, NOT_MODIFIED, IfNoneMatch, WaitS, answer, wait_for_end
 from service.api.dependencies import (
+    AccessDep,
     DatabaseDep,
     FindSizesDep,
     IdempotencyKey,
@@ -85,6 +86,7 @@ def submit_sweep(
     posted: PostedSweepDep,
     settings: SettingsDep,
     database: DatabaseDep,
+    access: AccessDep,
     find_sizes: FindSizesDep,
     response: Response,
     idempotency_key: IdempotencyKey = None,
@@ -105,6 +107,7 @@ def submit_sweep(
             posted.sweep,
             members,
             priority=priority,
+            owner=access.owner,
             max_queued=settings.max_queued_jobs,
             idempotency=idempotency,
         )

@@ -1,7 +1,8 @@
-"""The command line: `subgrad`. But for `up` and `demo` it is a client of the HTTP API."""
+"""The command line: `subgrad`. But for `up`, `demo` and `keys` it is a client
+of the HTTP API."""
 
 from service.cli.program import app
 
-from service.cli import jobs, local, series, sweeps  # isort: skip  (they add their commands)
+from service.cli import jobs, keys, local, series, sweeps  # isort: skip  (they add their commands)
 
-__all__ = ["app", "jobs", "local", "series", "sweeps"]
+__all__ = ["app", "jobs", "keys", "local", "series", "sweeps"]

@@ -1,5 +1,12 @@
-"""The connection to the database, and the two kinds of transaction there are."""
+"""The connection to the database, and the two kinds of transaction there are.
 
+What is opened for an owner (`Database.seen_by`) adds to every question about a table with an owner
+that the owner must be this one, wherever in a statement the table stands. So a query that was
+written without a thought of owners shows nobody another's rows; the few that must count
+everybody's say so by `EVERY_OWNER`.
+"""
+
+import copy
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -12,8 +19,12 @@ from sqlalchemy import Connection, Dialect, Engine, ExceptionContext, create_eng
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from service.db import audit
+from service.db.audit import Actor
+from service.db.tables import Owned
 
 _WRITES = "subgrad_writes"
 _SQLITE_TIMEOUT_S = 30.0
@@ -23,6 +34,29 @@ _RESTS_SINCE = "rests since"
 
 UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
 """What a transaction raises while the database does not answer."""
+
+
+EVERY_OWNER = {"every_owner": True}
+"""Execution options of a question that is asked about everybody's rows, whoever asks."""
+
+_SEEN_BY = "seen by"
+
+
+class _Session(Session):
+    """A session that may be opened for one owner."""
+
+
+@event.listens_for(_Session, "do_orm_execute")
+def _show_own_rows_only(asked: ORMExecuteState) -> None:
+    owner = asked.session.info.get(_SEEN_BY)
+    if owner is None or asked.is_insert or asked.execution_options.get("every_owner"):
+        return
+    asked.statement = asked.statement.options(
+        *(
+            with_loader_criteria(table, table.owner == owner, include_aliases=True)
+            for table in Owned.__subclasses__()
+        )
+    )
 
 
 class Database:
@@ -35,18 +69,29 @@ class Database:
             # One picture of the database for all statements of a transaction, as SQLite has it.
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._writer = self.engine.execution_options(**{_WRITES: True})
+        self._owner: str | None = None
+        self._actor: Actor | None = None
+
+    def seen_by(self, owner: str | None, actor: Actor | None = None) -> "Database":
+        """The same database as this owner sees it; None sees everything. Of every transaction
+        that may change something the audit log tells that the actor asked for it."""
+        view = copy.copy(self)
+        view._owner, view._actor = owner, actor
+        return view
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A transaction that changes nothing and sees one moment of the database."""
-        with Session(self._reader) as session:
+        with _Session(self._reader, info={_SEEN_BY: self._owner}) as session:
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A transaction that commits when the block ends and rolls back when it raises."""
-        with Session(self._writer) as session, session.begin():
+        with _Session(self._writer, info={_SEEN_BY: self._owner}) as session, session.begin():
             yield session
+            if self._actor is not None:
+                audit.record(session, self._actor)
 
     @contextmanager
     def write_connection(self) -> Iterator[Connection]:

@@ -17,10 +17,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from service.db.audit import name_resource
 from service.db.datasets import note_uses
 from service.db.posting import NewJob, as_row, store_one
 from service.db.tables import (
-    DEFAULT_OWNER,
     MEASURED,
     CheckpointRow,
     EpochRow,
@@ -32,6 +32,7 @@ from service.db.tables import (
 from service.db.turns import check_room
 from service.db.types import now
 from service.db.upsert import insert_all_ignoring, insert_ignoring
+from service.domain.access import DEFAULT_OWNER
 from service.domain.datasets import Upload
 from service.domain.errors import IdempotencyConflict, JobNotFound, MoveRefused
 from service.domain.ids import new_id
@@ -59,13 +60,14 @@ def submit(
     """
     job_id = new_id("job")
     if idempotency is not None:
-        earlier = claim_key(session, *idempotency, job_id)
+        earlier = claim_key(session, *idempotency, job_id, owner=owner)
         if earlier is not None:
             return find(session, earlier)
+    name_resource(session, job_id)
     new = NewJob(id=job_id, spec=spec, warnings=warnings)
     if session.get_bind().dialect.name == "postgresql":
         job = store_one(session, new, owner=owner, priority=priority, max_queued=max_queued)
-        _note_uses(session, [new])
+        _note_uses(session, [new], owner)
         return job
     if max_queued is not None:
         check_room(session, max_queued=max_queued)
@@ -95,30 +97,29 @@ def enqueue(
     session.execute(insert(OutboxRow).values(announced=0, due_at=now()), ids)
     status = insert(StatusRow).values(seq=1, status=JobStatus.QUEUED, attempt=0, at=now())
     session.execute(status, ids)
-    _note_uses(session, new)
+    _note_uses(session, new, owner)
 
 
-def _note_uses(session: Session, new: Sequence[NewJob]) -> None:
+def _note_uses(session: Session, new: Sequence[NewJob], owner: str) -> None:
     used = ((one.id, one.spec.dataset) for one in new)
-    note_uses(session, [(i, data.dataset_id) for i, data in used if isinstance(data, Upload)])
+    uses = [(i, data.dataset_id) for i, data in used if isinstance(data, Upload)]
+    note_uses(session, uses, owner=owner)
 
 
-def claim_key(session: Session, key: str, fingerprint: str, resource_id: str) -> str | None:
-    """Takes the key for a new job or sweep, or returns the id of the one that has it.
+def claim_key(
+    session: Session, key: str, fingerprint: str, resource_id: str, *, owner: str
+) -> str | None:
+    """Takes the owner's key for a new job or sweep, or returns the id of the one that has it.
 
     Raises IdempotencyConflict where it was made with another body.
     """
-    taken = insert_ignoring(
-        session,
-        IdempotencyRow,
-        {"key": key, "fingerprint": fingerprint, "resource_id": resource_id, "created_at": now()},
-    )
-    if taken:
+    row = {"owner": owner, "key": key, "fingerprint": fingerprint, "resource_id": resource_id}
+    if insert_ignoring(session, IdempotencyRow, row | {"created_at": now()}):
         return None
-    row = session.get_one(IdempotencyRow, key)
-    if row.fingerprint != fingerprint:
+    made = session.get_one(IdempotencyRow, (owner, key))
+    if made.fingerprint != fingerprint:
         raise IdempotencyConflict(key)
-    return row.resource_id
+    return made.resource_id
 
 
 def announce(session: Session, job_ids: list[str]) -> None:

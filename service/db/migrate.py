@@ -5,9 +5,10 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from service.db.engine import Database
+from service.db.tables import Base
 from service.settings import Settings
 
 # Any constant: it keeps two processes from migrating one PostgreSQL database at the same time.
@@ -21,6 +22,11 @@ def upgrade(database: Database) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         command.upgrade(config(connection), "head")
+
+
+def is_migrated(database: Database) -> bool:
+    """Whether the database has every table of this version."""
+    return set(Base.metadata.tables) <= set(inspect(database.engine).get_table_names())
 
 
 def config(connection: Connection) -> Config:

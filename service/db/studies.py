@@ -9,11 +9,12 @@ from sqlalchemy import Select, and_, insert, select, true, update
 from sqlalchemy.orm import Session
 
 from service.db import sweeps
+from service.db.audit import name_resource
 from service.db.jobs import claim_key
 from service.db.study_tables import StudyRow, StudySweepRow
 from service.db.sweeps import Standing
-from service.db.tables import DEFAULT_OWNER
 from service.db.types import now
+from service.domain.access import DEFAULT_OWNER
 from service.domain.base import JsonObject
 from service.domain.errors import MoveRefused, ReportNotWritten, StudyNotFound
 from service.domain.findings import Findings, Verdict
@@ -35,9 +36,10 @@ def submit(
     """Stores a study; its jobs are made by whoever advances it. `idempotency` as for jobs."""
     study_id = new_id("std")
     if idempotency is not None:
-        earlier = claim_key(session, *idempotency, study_id)
+        earlier = claim_key(session, *idempotency, study_id, owner=owner)
         if earlier is not None:
             return find(session, earlier)
+    name_resource(session, study_id)
     session.execute(
         insert(StudyRow).values(
             id=study_id,

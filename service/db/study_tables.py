@@ -6,10 +6,11 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.db.tables import _ID, _WORD, DEFAULT_OWNER, Base
+from service.db.tables import _ID, _WORD, Base, Owned
+from service.domain.access import DEFAULT_OWNER
 
 
-class StudyRow(Base):
+class StudyRow(Base, Owned):
     """A study: what was asked for, how far it is, and what it found."""
 
     __tablename__ = "studies"
@@ -49,6 +50,7 @@ class StudyRow(Base):
         Index("ix_studies_status", "status", "id"),
         Index("ix_studies_template", "template", "id"),
         Index("ix_studies_verdict", "verdict", "id"),
+        Index("ix_studies_owner", "owner", "id"),
     )
 
 

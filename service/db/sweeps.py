@@ -11,12 +11,14 @@ from datetime import datetime
 from sqlalchemy import Double, Select, and_, case, cast, func, insert, literal, select, true, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from service.db.audit import name_resource
 from service.db.jobs import claim_key, end_queued, enqueue
 from service.db.posting import NewJob
 from service.db.retries import requeue_ended
-from service.db.tables import DEFAULT_OWNER, EpochRow, JobRow, SweepRow
+from service.db.tables import EpochRow, JobRow, SweepRow
 from service.db.turns import check_room
 from service.db.types import now
+from service.domain.access import DEFAULT_OWNER
 from service.domain.errors import MoveRefused, SweepNotFound
 from service.domain.ids import new_id
 from service.domain.job import SpecWarning
@@ -43,7 +45,7 @@ def submit(
     """
     sweep_id = new_id("swp")
     if idempotency is not None:
-        earlier = claim_key(session, *idempotency, sweep_id)
+        earlier = claim_key(session, *idempotency, sweep_id, owner=owner)
         if earlier is not None:
             return find(session, earlier)
     if max_queued is not None:
@@ -59,6 +61,7 @@ def submit(
             members=len(members),
             study_id=study_id,
             created_at=now(),
+            owner=owner,
         )
     )
     new = [
@@ -66,6 +69,7 @@ def submit(
         for index, (spec, warnings) in enumerate(members)
     ]
     enqueue(session, new, sweep_id=sweep_id, study_id=study_id, owner=owner, priority=priority)
+    name_resource(session, sweep_id)
     return find(session, sweep_id)
 
 

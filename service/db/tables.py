@@ -1,16 +1,15 @@
 """Every table. A change here comes with its migration; a test compares the two."""
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from service.db.types import Json, Measured, UtcTimestamp
+from service.domain.access import DEFAULT_OWNER
 
 _ID = String(40)
-DEFAULT_OWNER = "default"
-"""Whose jobs are until there are API keys."""
 _WORD = String(32)
 
 
@@ -32,7 +31,15 @@ class Base(DeclarativeBase):
     }
 
 
-class JobRow(Base):
+class Owned:
+    """What belongs to somebody. A session that is opened for an owner sees no other's rows, see
+    `service.db.engine`. Each of these tables has its own column `owner` and indexes on it."""
+
+    if TYPE_CHECKING:
+        owner: Mapped[str]
+
+
+class JobRow(Base, Owned):
     """A job: its spec, its state, and who holds it."""
 
     __tablename__ = "jobs"
@@ -93,10 +100,16 @@ class JobRow(Base):
         Index("ix_jobs_sweep_status", "sweep_id", "status", "id"),
         Index("ix_jobs_study", "study_id", "id"),
         Index("ix_jobs_study_status", "study_id", "status", "id"),
+        # The same lists of one owner among many.
+        Index("ix_jobs_owner", "owner", "id"),
+        Index("ix_jobs_owner_status", "owner", "status", "id"),
+        Index("ix_jobs_owner_outcome", "owner", "outcome", "id"),
+        Index("ix_jobs_owner_activation", "owner", "activation", "id"),
+        Index("ix_jobs_owner_name", "owner", "name", "id"),
     )
 
 
-class SweepRow(Base):
+class SweepRow(Base, Owned):
     """A sweep as it was posted. Its status is that of its members: see `service.db.sweeps`."""
 
     __tablename__ = "sweeps"
@@ -110,19 +123,24 @@ class SweepRow(Base):
     members: Mapped[int]
     study_id: Mapped[str | None] = mapped_column(_ID)
     created_at: Mapped[datetime]
+    owner: Mapped[str] = mapped_column(_ID, default=DEFAULT_OWNER, server_default=DEFAULT_OWNER)
 
     __table_args__ = (
         Index("ix_sweeps_name", "name", "id"),
         Index("ix_sweeps_study", "study_id", "id"),
+        Index("ix_sweeps_owner", "owner", "id"),
+        Index("ix_sweeps_owner_name", "owner", "name", "id"),
     )
 
 
 class DatasetRow(Base):
-    """An uploaded data set: `service.domain.uploads` says what its content is."""
+    """An uploaded data set: `service.domain.uploads` says what its content is. Of the same content
+    there is one; whose it is and what they call it stands in `dataset_owners`."""
 
     __tablename__ = "datasets"
 
     id: Mapped[str] = mapped_column(_ID, primary_key=True)
+    # Not read any more: processes of before there were owners, which still run, write it.
     name: Mapped[str | None] = mapped_column(String(200))
     task: Mapped[str] = mapped_column(_WORD)
     target: Mapped[str] = mapped_column(String(200))
@@ -135,7 +153,23 @@ class DatasetRow(Base):
     created_at: Mapped[datetime]
     content: Mapped[bytes] = mapped_column(LargeBinary)
 
-    __table_args__ = (Index("ix_datasets_created", "created_at", "id"),)
+
+class DatasetOwnerRow(Base, Owned):
+    """Somebody who uploaded a data set, and what they call it."""
+
+    __tablename__ = "dataset_owners"
+
+    owner: Mapped[str] = mapped_column(_ID, primary_key=True)
+    dataset_id: Mapped[str] = mapped_column(
+        _ID, ForeignKey("datasets.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    name: Mapped[str | None] = mapped_column(String(200))
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index("ix_dataset_owners_created", "created_at", "dataset_id"),
+        Index("ix_dataset_owners_owner_created", "owner", "created_at", "dataset_id"),
+    )
 
 
 class DatasetUseRow(Base):
@@ -186,15 +220,16 @@ class OwnerRow(Base):
     served_at: Mapped[datetime]
 
 
-class IdempotencyRow(Base):
+class IdempotencyRow(Base, Owned):
     """An Idempotency-Key that made a job or a sweep, and the digest of the body it came with."""
 
     __tablename__ = "idempotency_keys"
 
+    owner: Mapped[str] = mapped_column(_ID, primary_key=True, server_default=DEFAULT_OWNER)
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
     resource_id: Mapped[str] = mapped_column(_ID, index=True)
-    created_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class EpochRow(Base):

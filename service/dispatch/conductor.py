@@ -53,7 +53,8 @@ def advance_one(database: Database, limits: Limits, *, lease_s: float, max_queue
         return False
     try:
         with _renewing(database, held, lease_s):
-            _advance(database, held, limits, max_queued)
+            # As its owner would see it: a study uses no data set that is not theirs.
+            _advance(database.seen_by(held.owner), held, limits, max_queued)
     except UNAVAILABLE:
         raise
     except QueueFull:

@@ -109,5 +109,16 @@ class QueueFull(DomainError):
         )
 
 
+class KeyNotFound(DomainError):
+    """No API key has this id."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"There is no key {key_id!r}. `subgrad keys ls` lists them.")
+
+
+class KeyRefused(DomainError):
+    """The API key opens nothing: unknown, expired or revoked."""
+
+
 class InvalidData(DomainError):
     """The data set cannot be trained on as the spec asks."""

@@ -7,7 +7,7 @@ import time
 import uuid
 from typing import Literal
 
-Prefix = Literal["job", "swp", "std", "dat", "wrk"]
+Prefix = Literal["job", "swp", "std", "dat", "wrk", "key", "aud"]
 
 _one_at_a_time = threading.Lock()
 _last = 0

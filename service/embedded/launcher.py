@@ -14,6 +14,7 @@ import httpx
 from service.db import Database
 from service.db.migrate import upgrade
 from service.embedded.processes import Service, stop_all
+from service.exposure import ExposedWithoutKey, check_exposure
 from service.queue import broker_is_reachable
 from service.settings import Settings
 
@@ -51,6 +52,10 @@ def running(settings: Settings, *, logs: Path | None = None) -> "Iterator[Watch]
         database = Database(settings.resolved_database_url)
         upgrade(database)
         database.dispose()
+        try:
+            check_exposure(settings)
+        except ExposedWithoutKey as error:
+            raise CannotStart(str(error)) from None
         watch = Watch(settings, logs)
         try:
             watch.start()

@@ -17,7 +17,7 @@ from service.settings import Settings
 
 async def ask():
     transport = httpx.ASGITransport(create_app(Settings()))
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
         for path in ("/healthz", "/openapi.json", "/v1/catalog"):
             assert (await http.get(path)).status_code == 200
         refused = await http.post("/v1/jobs", json={"activation": {"name": "relu"}})
