@@ -134,6 +134,15 @@ QUESTIONS: dict[str, Callable[[Session], object]] = {
 }
 
 
+OF_ONE_OWNER = [name for name in QUESTIONS if name.startswith(("list", "find", "results"))]
+"""What is asked in the name of one owner among many."""
+
+
+@pytest.mark.parametrize("question", OF_ONE_OWNER)
+def test_nor_for_one_owner_among_many(crowded: Database, question: str) -> None:
+    test_no_table_is_read_from_end_to_end(crowded.seen_by("ada"), question)
+
+
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_no_table_is_read_from_end_to_end(crowded: Database, question: str) -> None:
     asked: list[tuple[str, Any]] = []
