@@ -1,13 +1,14 @@
 """What the jobs of a study measured, for those who conclude from it. Each question is a
 transaction of its own: conclusions take seconds, and ended jobs do not change."""
 
+import json
 import struct
 from collections import defaultdict
 from typing import Any
 
 from sqlalchemy import and_, select
 
-from service.db import metrics
+from service.db import checkpoints, metrics
 from service.db.engine import Database
 from service.db.tables import EpochRow, JobRow, LayerRow, SweepRow
 from service.domain.evidence import Record, UnitHistory, Value
@@ -77,6 +78,32 @@ class EvidenceReader:
             dead=[[_OF_BYTE.get(byte) for byte in row] for row in kept.dead],
             activity=[struct.unpack(f"<{len(row) // 4}f", row) for row in kept.activity],
         )
+
+    def weights(self, job_id: str) -> dict[str, tuple[float, ...]] | None:
+        with self._database.reading() as session:
+            payload = checkpoints.read_weights(session, job_id)
+        return None if payload is None else _parse_safetensors(payload)
+
+
+_FLOATS = {"F64": "d", "F32": "f", "F16": "e"}
+
+
+def _parse_safetensors(payload: bytes) -> dict[str, tuple[float, ...]]:
+    """The tensors of the file, flattened: eight bytes say how long the JSON header is, which says
+    where each one's numbers are. bfloat16 is the upper half of a float32."""
+    (length,) = struct.unpack_from("<Q", payload)
+    header = json.loads(payload[8 : 8 + length])
+    found = {}
+    for name, at in header.items():
+        if name == "__metadata__":
+            continue
+        first, last = (8 + length + offset for offset in at["data_offsets"])
+        raw, form = payload[first:last], _FLOATS.get(at["dtype"])
+        if form is None:
+            raw = b"".join(b"\0\0" + raw[i : i + 2] for i in range(0, len(raw), 2))
+            form = "f"
+        found[name] = struct.unpack(f"<{len(raw) // struct.calcsize(form)}{form}", raw)
+    return found
 
 
 def _known(column: str, columns: tuple[str, ...]) -> str:

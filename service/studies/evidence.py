@@ -28,6 +28,11 @@ class Reader(Protocol):
 
     def units(self, job_id: str, layer: int) -> UnitHistory: ...
 
+    def weights(self, job_id: str) -> dict[str, tuple[float, ...]] | None:
+        """What the job ended with, by PyTorch's names (`0.weight`, `0.bias`, …), flattened; None
+        where it was not kept."""
+        ...
+
 
 class Run:
     """One job of the study."""
@@ -66,6 +71,10 @@ class Run:
     def units(self, layer: int) -> UnitHistory:
         """The units of a hidden layer, where the job kept them (`probes.unit_activity`)."""
         return self._series.reader.units(self.job_id, layer)
+
+    def weights(self) -> dict[str, tuple[float, ...]] | None:
+        """What it ended with, by PyTorch's names, flattened; None where that was not kept."""
+        return self._series.reader.weights(self.job_id)
 
 
 Measure = str | Callable[[Run], Value]

@@ -1,9 +1,10 @@
 """What a study's template is: a claim, the sweeps that test it, and how to conclude."""
 
 import inspect
+import itertools
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import Field, field_validator
@@ -99,17 +100,27 @@ class Template(ABC, Generic[O]):
 
 
 def sweep(
-    base: JsonObject, axes: Mapping[str, Any], *, seeds: int, mode: SweepMode = SweepMode.GRID
+    base: JsonObject,
+    axes: Mapping[str, Any],
+    *,
+    seeds: int,
+    mode: SweepMode = SweepMode.GRID,
+    seeded: Sequence[str] = (),
 ) -> SweepSpec:
     """A sweep whose last axis is `seed`: 0 … seeds − 1 at each point of the others.
 
     With SweepMode.ZIP the other axes are equally long, and each of their points is repeated for
-    every seed. Values are JSON values.
+    every seed. `seeded` paths, such as `dataset.seed`, get the seed's value. Values are JSON
+    values.
     """
+    if seeded and mode is SweepMode.GRID:
+        points = list(itertools.product(*axes.values()))
+        axes = {axis: [point[i] for point in points] for i, axis in enumerate(axes)}
+        mode = SweepMode.ZIP
     if mode is SweepMode.GRID:
         crossed = {**axes, "seed": {"range": seeds}}
     else:
         crossed = {axis: [v for v in values for _ in range(seeds)] for axis, values in axes.items()}
-        points = len(next(iter(axes.values()), []))
-        crossed["seed"] = list(range(seeds)) * points
+        times = len(next(iter(axes.values()))) if axes else 1
+        crossed |= {path: list(range(seeds)) * times for path in (*seeded, "seed")}
     return SweepSpec.model_validate({"base": base, "axes": crossed, "mode": mode.value})

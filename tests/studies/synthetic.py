@@ -54,6 +54,7 @@ class Measured:
     epochs: Mapping[str, Value | Sequence[Value]] = field(default_factory=dict)
     layers: Mapping[str, Sequence[Sequence[Value]]] = field(default_factory=dict)
     units: Mapping[int, UnitHistory] = field(default_factory=dict)
+    weights: Mapping[str, Sequence[float]] | None = None
     diverged_at_step: int | None = None
     status: JobStatus = JobStatus.SUCCEEDED
     environment: JsonObject = field(default_factory=dict)
@@ -112,6 +113,11 @@ class SyntheticReader:
     def units(self, job_id: str, layer: int) -> UnitHistory:
         found = {job: one for jobs in self._measured.values() for job, one in jobs.items()}
         return found[job_id].units[layer]
+
+    def weights(self, job_id: str) -> dict[str, tuple[float, ...]] | None:
+        found = {job: one for jobs in self._measured.values() for job, one in jobs.items()}
+        kept = found[job_id].weights
+        return None if kept is None else {name: tuple(of) for name, of in kept.items()}
 
 
 def _series(given: Value | Sequence[Value]) -> list[Value]:

@@ -119,6 +119,9 @@ def _linear(dataset: SyntheticLinear, rng: np.random.Generator) -> Examples:
     moved = rng.permutation(dataset.size)[: round(dataset.outliers * dataset.size)]
     shift = rng.uniform(10, 20, len(moved)) * rng.choice([-1.0, 1.0], len(moved))
     targets[moved] += shift * clean.std()
+    if dataset.zeros:
+        targets = np.round(targets)
+        targets[rng.permutation(dataset.size)[: round(dataset.zeros * dataset.size)]] = 0
     return features, targets[:, None]
 
 

@@ -25,12 +25,22 @@ class Synthetic(Dataset):
 
 class SyntheticLinear(Synthetic, Regression):
     """y = X w + noise * e, X and w standard normal; a share of the targets is moved by
-    10 to 20 times the standard deviation of X w."""
+    10 to 20 times the standard deviation of X w, and with `zeros` the targets are integers, of
+    which that share is 0 (and more by rounding)."""
 
     name: Literal["linear"]
     title = "Linear model with noise and outliers"
     features: Annotated[int, Field(ge=1, le=10_000)] = 8
     outliers: Annotated[float, Field(ge=0, le=1, description="Share of moved targets.")] = 0.0
+    zeros: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Share of targets that are 0; if there are any, all others are rounded to "
+            "integers, as counts are.",
+        ),
+    ] = 0.0
 
     @property
     def feature_count(self) -> int:

@@ -1,0 +1,341 @@
+"""Linear regression by squared and by absolute error: who arrives, how soon, who is dragged away
+by outliers, and whether the derivative of |r| at 0 matters."""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from service.domain.base import JsonObject
+from service.domain.findings import Estimate, FigureAxis, Kind
+from service.domain.study import Scale
+from service.domain.sweep import SweepSpec
+from service.studies.evidence import Evidence, Measure, Run, Runs
+from service.studies.notebook import Notebook
+from service.studies.sample import Sample
+from service.studies.template import Options, Sweeps, Template, sweep
+
+_LOSSES = ("mse", "mae")
+_CONVENTIONS = (-1.0, 0.0, 1.0)
+_LEAST = -16.0
+"""log10 of a gap that rounding alone makes."""
+_REACHED = -6.0
+_NEAR = 0.01
+
+_DATA: dict[str, JsonObject] = {
+    "linear": {"name": "linear", "features": 8, "noise": 0.1},
+    "diabetes": {"name": "diabetes", "scale_target": True},
+}
+
+
+class MseVersusMaeOptions(Options):
+    data: Annotated[
+        list[Literal["linear", "diabetes"]],
+        Field(min_length=1, description="Where reach and speed are shown; claims are on linear."),
+    ]
+    size: Annotated[int, Field(ge=20, le=100_000, description="Examples of the synthetic data.")]
+    outliers: Annotated[float, Field(gt=0, le=0.5, description="Share of moved targets.")]
+    zeros: Annotated[float, Field(gt=0, lt=1, description="Share of targets that are 0.")]
+    rates: Annotated[
+        list[Annotated[float, Field(gt=0)]],
+        Field(min_length=1, description="Learning rates, each of them constant."),
+    ]
+    epochs: Annotated[int, Field(ge=10, le=10_000, description="Steps over all examples.")]
+
+
+class MseVersusMae(Template[MseVersusMaeOptions]):
+    """Linear regression from weights 0 by gradient descent over the whole training part in
+    float64; each seed draws other data (for diabetes: another split). The exact optimum is known:
+    least squares by singular values, least absolute deviations by linear programming. Statistics,
+    each at the best of the rates for the seed: the gap g = (loss − optimum) / optimum at the end
+    (as log10 g, not below -16; *reached* where it is below -6); the steps until g is below 1% (a
+    seed that never gets there counts with all its steps); and the shift |w' − w| / |w| of the
+    weights that the same data with outliers leave, squared against absolute error. The derivative
+    of |r| at 0 is -1, 0 or 1: it *changes* a training where the final weights of the three differ
+    in any bit. It is tried on real-valued targets and on integers, half of them 0, where the start
+    at weights 0 puts half of the residuals at the kink."""
+
+    number = 1
+    name = "mse-versus-mae"
+    claim = (
+        "Squared error is brought to its optimum, and soon; absolute error resists outliers, but a "
+        "constant step never settles at its kink; which derivative |r| has at 0 does not matter."
+    )
+    source = (
+        "Textbook folklore on L1 and L2 regression; Boyd and Mutapcic, Subgradient Methods "
+        "(EE364b, 2008), for constant steps; Birkes and Dodge (1993) for the vertices of least "
+        "absolute deviations"
+    )
+    scales = {  # noqa: RUF012  (a constant)
+        Scale.QUICK: MseVersusMaeOptions(
+            seeds=8,
+            data=["linear"],
+            size=256,
+            outliers=0.05,
+            zeros=0.5,
+            rates=[0.02, 0.2],
+            epochs=100,
+        ),
+        Scale.STANDARD: MseVersusMaeOptions(
+            seeds=10,
+            data=["linear", "diabetes"],
+            size=512,
+            outliers=0.05,
+            zeros=0.5,
+            rates=[0.01, 0.05, 0.2],
+            epochs=300,
+        ),
+        Scale.FULL: MseVersusMaeOptions(
+            seeds=30,
+            data=["linear", "diabetes"],
+            size=512,
+            outliers=0.05,
+            zeros=0.5,
+            rates=[0.003, 0.01, 0.05, 0.2],
+            epochs=3000,
+        ),
+    }
+
+    def plan(self, options: MseVersusMaeOptions) -> Sweeps:
+        sweeps: Sweeps = {}
+        for name in sorted({*options.data, "linear"}):
+            axes = {"loss.name": list(_LOSSES), "optimizer.learning_rate": options.rates}
+            sweeps[name] = _sweep(options, _base(options, name), axes)
+        decaying = {"schedule": {"name": "cosine"}, "learning_rate": max(options.rates)}
+        for name, outliers in (("clean", 0.0), ("moved", options.outliers)):
+            base = _base(options, "linear", outliers=outliers) | {"optimizer": decaying}
+            sweeps[name] = _sweep(options, base, {"loss.name": list(_LOSSES)})
+        for name, zeros in (("real", 0.0), ("counts", options.zeros)):
+            base = _base(options, "linear", zeros=zeros) | {
+                "optimizer": {"learning_rate": min(options.rates)},
+                "loss": {"name": "mae"},
+                "epochs": min(options.epochs, 50),
+            }
+            axes = {"loss.derivative_at_zero": list(_CONVENTIONS)}
+            sweeps[f"convention-{name}"] = _sweep(options, base, axes)
+        return sweeps
+
+    def conclude(
+        self, options: MseVersusMaeOptions, evidence: Evidence, notebook: Notebook
+    ) -> None:
+        linear = evidence.runs("linear").by("loss.name")
+        _claim_reach(linear, evidence.runs("clean").where({"loss.name": "mae"}), notebook)
+        notebook.claim(
+            "Squared error is near its optimum in fewer steps than absolute error.",
+            _best(linear["mae"], _steps_until_near).map(math.log10)
+            - _best(linear["mse"], _steps_until_near).map(math.log10),
+            quantity="log10 of steps (absolute) over steps (squared) until the gap is below 1%",
+            above=0.0,
+        )
+        notebook.claim(
+            "Outliers move the optimum of squared error more than twice as far.",
+            (_shift(evidence, "mse") / _shift(evidence, "mae")).map(math.log10),
+            quantity="log10 of the weights' relative shift, squared over absolute error",
+            above=math.log10(2),
+        )
+        _claim_conventions(evidence, notebook)
+        _show_gaps(options, evidence, notebook)
+        _show_shifts(evidence, notebook)
+        _show_conventions(evidence, notebook)
+        notebook.remark(
+            "The optimum of absolute error is a vertex: with F features F + 1 residuals are "
+            "exactly 0 there, so the kink lies at the solution itself. Beside it the gradient "
+            "jumps by fixed amounts, and a constant step goes to and fro at a distance in "
+            "proportion to the rate; a step that decays to 0 settles."
+        )
+
+
+def _base(options: MseVersusMaeOptions, data: str, **changes: float) -> JsonObject:
+    size = {"size": options.size} if data == "linear" else {}
+    return {
+        "dataset": {**_DATA[data], **size, **changes},
+        "network": {"kind": "linear"},
+        "activation": {"name": "identity"},
+        "loss": {},
+        "optimizer": {},
+        "epochs": options.epochs,
+        "batch_size": 65_536,
+        "precision": "float64",
+    }
+
+
+def _sweep(options: MseVersusMaeOptions, base: JsonObject, axes: JsonObject) -> SweepSpec:
+    drawn = base["dataset"]["name"] == "linear"
+    seeded = ["dataset.split_seed", *(["dataset.seed"] if drawn else [])]
+    return sweep(base, axes, seeds=options.seeds, seeded=seeded)
+
+
+def _claim_reach(linear: dict[str, Runs], decaying: Runs, notebook: Notebook) -> None:
+    gap = "log10 of the gap at the end, at the best rate"
+    notebook.claim(
+        "Squared error reaches its optimum with a constant step.",
+        _best(linear["mse"], _log_gap),
+        quantity=gap,
+        below=_REACHED,
+    )
+    notebook.claim(
+        "Absolute error does not, at any of the constant steps.",
+        _best(linear["mae"], _log_gap),
+        quantity=gap,
+        above=_REACHED,
+    )
+    notebook.claim(
+        "A decaying step brings absolute error ten times nearer than the best constant one.",
+        decaying.sample(_log_gap) - _best(linear["mae"], _log_gap),
+        quantity="log10 of the gap with cosine decay over that with the best constant step",
+        below=-1.0,
+        decisive=False,
+    )
+
+
+def _claim_conventions(evidence: Evidence, notebook: Notebook) -> None:
+    notebook.claim(
+        "On real-valued targets the derivative of |r| at 0 changes nothing.",
+        _changed(evidence.runs("convention-real")),
+        quantity="share of seeds whose final weights depend on the convention",
+        below=0.5,
+        kind=Kind.SHARE,
+    )
+    notebook.claim(
+        "On integers with many zeros, started from 0, it changes the weights.",
+        _changed(evidence.runs("convention-counts")),
+        quantity="share of seeds whose final weights depend on the convention",
+        above=0.5,
+        kind=Kind.SHARE,
+        decisive=False,
+    )
+
+
+def _show_gaps(options: MseVersusMaeOptions, evidence: Evidence, notebook: Notebook) -> None:
+    rows: list[list[str | Estimate]] = []
+    for data in sorted({*options.data, "linear"}):
+        for loss, runs in evidence.runs(data).by("loss.name").items():
+            for rate, at_rate in runs.by("optimizer.learning_rate").items():
+                gaps, steps = at_rate.sample(_log_gap), at_rate.sample(_steps_until_near)
+                estimates = [notebook.estimate(gaps), notebook.estimate(steps)]
+                rows.append([data, loss, f"{rate:g}", *estimates])
+    notebook.table(
+        "How near, and how soon, by constant rate",
+        ["data", "loss", "rate", "log10 of the final gap", "steps until the gap is below 1%"],
+        rows,
+    )
+    curves = {}
+    for loss, runs in evidence.runs("linear").by("loss.name").items():
+        for rate, at_rate in runs.by("optimizer.learning_rate").items():
+            curves[f"{loss}, rate {rate:g}"] = _curve(at_rate, options.epochs, notebook)
+    decaying = evidence.runs("clean").where({"loss.name": "mae"})
+    curves["mae, decaying"] = _curve(decaying, options.epochs, notebook)
+    notebook.figure(
+        "The gap over the steps (linear data)",
+        FigureAxis(label="steps", scale="log"),
+        FigureAxis(label="log10 of the gap"),
+        curves,
+    )
+
+
+def _curve(runs: Runs, epochs: int, notebook: Notebook) -> list[tuple[float, Estimate]]:
+    shown = sorted({min(round(1.5**k), epochs) for k in range(60)})
+    return [(step, notebook.estimate(runs.sample(partial(_log_gap, epoch=step)))) for step in shown]
+
+
+def _show_shifts(evidence: Evidence, notebook: Notebook) -> None:
+    notebook.table(
+        "How far outliers move the weights",
+        ["loss", "|w' − w| / |w|"],
+        [
+            [loss, notebook.estimate(_shift(evidence, loss), Kind.GEOMETRIC_MEAN)]
+            for loss in _LOSSES
+        ],
+        note="Geometric mean. Both trainings end with a step that has decayed to 0.",
+    )
+
+
+def _show_conventions(evidence: Evidence, notebook: Notebook) -> None:
+    rows: list[list[str | Estimate]] = []
+    for targets in ("real", "counts"):
+        runs = evidence.runs(f"convention-{targets}")
+        for convention, at_zero in runs.by("loss.derivative_at_zero").items():
+            hits = notebook.total(at_zero.sample(_hits))
+            loss = notebook.estimate(at_zero.sample("train_loss"))
+            rows.append([targets, f"{convention:g}", hits, loss])
+    notebook.table(
+        "Residuals that were exactly 0, by the derivative of |r| there",
+        ["targets", "derivative", "residuals at the kink, all epochs", "final training loss"],
+        rows,
+    )
+
+
+def _log_gap(run: Run, epoch: int | None = None) -> float | None:
+    gaps = run.epochs("optimality_gap")
+    at = -1 if epoch is None else epoch
+    gap = gaps[at] if -len(gaps) <= at < len(gaps) else None
+    if gap is None:
+        return None
+    return max(_LEAST, math.log10(gap)) if gap > 0 else _LEAST
+
+
+def _steps_until_near(run: Run) -> float | None:
+    gaps = run.epochs("optimality_gap")
+    if not gaps or gaps[-1] is None:
+        return None
+    # Of the steps, 1 at least: the logarithm of 0 is none.
+    near = (at for at, gap in enumerate(gaps) if gap is not None and gap < _NEAR)
+    return float(max(1, next(near, len(gaps) - 1)))
+
+
+def _best(runs: Runs, measure: Measure) -> Sample:
+    """The smallest over the rates, seed by seed; a rate that diverges is no candidate."""
+    samples = [one.sample(measure) for one in runs.by("optimizer.learning_rate").values()]
+    values: dict[int, float] = {}
+    for sample in samples:
+        for seed, value in sample.values.items():
+            values[seed] = min(value, values.get(seed, math.inf))
+    excluded = {s: why for one in samples for s, why in one.excluded.items() if s not in values}
+    jobs = tuple(sorted({job for one in samples for job in one.jobs}))
+    return Sample(values=dict(sorted(values.items())), excluded=excluded, jobs=jobs)
+
+
+def _weights(run: Run) -> Sequence[float] | None:
+    kept = run.weights()
+    return None if kept is None else [value for name in sorted(kept) for value in kept[name]]
+
+
+def _shift(evidence: Evidence, loss: str) -> Sample:
+    """|w' − w| / |w| between the same data with and without outliers."""
+    clean = {run.seed: run for run in evidence.runs("clean").where({"loss.name": loss})}
+
+    def measure(run: Run) -> float | None:
+        moved, still = _weights(run), _weights(clean[run.seed]) if run.seed in clean else None
+        return (
+            None if moved is None or still is None else math.dist(moved, still) / math.hypot(*still)
+        )
+
+    moved = evidence.runs("moved").where({"loss.name": loss}).sample(measure)
+    jobs = tuple(sorted({*moved.jobs, *(run.job_id for run in clean.values())}))
+    return Sample(values=moved.values, excluded=moved.excluded, jobs=jobs)
+
+
+def _changed(runs: Runs) -> Sample:
+    """1 for each seed whose final weights are not the same to the bit for all conventions."""
+    by_seed: dict[int, list[Sequence[float] | None]] = {}
+    for run in runs:
+        by_seed.setdefault(run.seed, []).append(_weights(run) if run.completed else None)
+    return Sample(
+        values={
+            seed: float(any(one != found[0] for one in found))
+            for seed, found in sorted(by_seed.items())
+            if None not in found
+        },
+        excluded={seed: "not measured" for seed, found in by_seed.items() if None in found},
+        jobs=tuple(sorted(run.job_id for run in runs)),
+    )
+
+
+def _hits(run: Run) -> float | None:
+    counts = run.epochs("loss_kink_hits")
+    return float(sum(count or 0 for count in counts)) if counts else None
+
+
+TEMPLATE = MseVersusMae()
