@@ -25,10 +25,10 @@ from service.api.validation import describe_override_errors, describe_spec_error
 from service.db import studies
 from service.domain.findings import Verdict
 from service.domain.states import JobStatus
-from service.domain.study import Study, TemplateDescription
+from service.domain.study import Study, StudyReport, TemplateDescription
 from service.studies import templates
 from service.studies.planning import plan_study
-from service.studies.reports import STYLE_HASH, StudyReport, as_html, as_markdown, report_on
+from service.studies.reports import STYLE_HASH, as_html, as_markdown, report_on
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 

@@ -16,7 +16,9 @@ from service.domain.job import Job, SpecWarning
 from service.domain.pivot import Cell, SweepTable
 from service.domain.plan import JobPlan, SweepPlan
 from service.domain.states import Outcome
+from service.domain.study import Study, StudyReport
 from service.domain.sweep import Sweep
+from service.studies.reports import wording
 
 
 def show(console: Console, answer: BaseModel, *, json: bool) -> None:
@@ -33,7 +35,9 @@ def as_json(answer: BaseModel) -> str:
     return answer.model_dump_json(exclude_unset=True)
 
 
-def show_list(console: Console, found: Sequence[Job] | Sequence[Sweep], *, json: bool) -> None:
+def show_list(
+    console: Console, found: Sequence[Job] | Sequence[Sweep] | Sequence[Study], *, json: bool
+) -> None:
     """Prints a row for each; for programs a JSON array."""
     if json:
         inner = ",\n".join(map(as_json, found))
@@ -43,7 +47,7 @@ def show_list(console: Console, found: Sequence[Job] | Sequence[Sweep], *, json:
         typer.echo("Nothing is there.", err=True)
         return
     table = _plain_table("id", "state", "done", "what")
-    fixed = (36, 9, 4)
+    fixed = (36, 12, 4)
     # Between two columns are three blanks.
     rest = console.width - sum(fixed) - 3 * len(fixed)
     for column, width in zip(table.columns, (*fixed, max(10, rest)), strict=True):
@@ -54,13 +58,17 @@ def show_list(console: Console, found: Sequence[Job] | Sequence[Sweep], *, json:
     console.print(table)
 
 
-def state_of(one: Job | Sweep) -> str:
+def state_of(one: Job | Sweep | Study) -> str:
     """The state in a word, or the outcome where that says more."""
+    if isinstance(one, Study) and one.verdict is not None:
+        return one.verdict.value
     diverged = isinstance(one, Job) and one.outcome is Outcome.DIVERGED
     return "diverged" if diverged else one.status.value
 
 
-def _what(one: Job | Sweep) -> str:
+def _what(one: Job | Sweep | Study) -> str:
+    if isinstance(one, Study):
+        return f"{one.template}, {one.scale.value}"
     if one.name:
         return plain(one.name)
     if isinstance(one, Job):
@@ -113,6 +121,34 @@ def _(sweep: Sweep, width: int) -> list[RenderableType]:
         "finished": _moment(sweep.finished_at),
     }
     return [_card(rows)]
+
+
+@describe.register
+def _(study: Study, width: int) -> list[RenderableType]:
+    counts = {name: n for name, n in study.counts.model_dump().items() if n}
+    rows = {
+        "study": study.id,
+        "template": f"{study.template}, {study.scale.value}",
+        "claim": study.claim,
+        "state": f"{study.status.value}, {study.progress:.0%} of round {study.rounds} done",
+        "verdict": study.verdict.value if study.verdict else NOTHING,
+        "jobs": ", ".join(f"{n:,} {name}" for name, n in counts.items()) or NOTHING,
+        "created": _moment(study.created_at),
+        "finished": _moment(study.finished_at),
+    }
+    if study.reason is not None:
+        rows["reason"] = plain(f"{study.reason}: {study.detail or ''}".rstrip(": "))
+    return [_card(rows)]
+
+
+@describe.register
+def _(report: StudyReport, width: int) -> list[RenderableType]:
+    took = (report.study.finished_at or report.study.created_at) - report.study.created_at
+    lines = [f"{report.title} ({took.total_seconds():.1f} s, {report.findings.jobs:,} jobs)"]
+    for one in report.findings.statements:
+        lines.append(f"  {one.text}")
+        lines.append(f"    {wording.decision(one)}: {wording.estimate(one.estimate)}")
+    return [plain(line) for line in lines]
 
 
 @describe.register

@@ -7,7 +7,7 @@ import httpx
 
 from service.client import service_calls
 from service.client.operations import AsyncResource, Operation, Resource
-from service.client.resources import AsyncJobs, AsyncSweeps, Jobs, Sweeps
+from service.client.resources import AsyncJobs, AsyncStudies, AsyncSweeps, Jobs, Studies, Sweeps
 from service.client.retries import Retries
 from service.client.senders import AsyncSender, Sender
 
@@ -19,6 +19,9 @@ class _Service:
     catalog = Operation(service_calls.catalog)
     openapi = Operation(service_calls.openapi)
     health = Operation(service_calls.health)
+
+    base_url: str
+    """Of the service, without a slash at its end."""
 
 
 class Subgrad(_Service, Resource):
@@ -37,9 +40,11 @@ class Subgrad(_Service, Resource):
         retries: Retries = _USUAL,
     ) -> None:
         self._http = httpx.Client(**_connection(url, api_key, timeout_s))
+        self.base_url = url.rstrip("/")
         super().__init__(Sender(self._http, retries))
         self.jobs = Jobs(self._sender)
         self.sweeps = Sweeps(self._sender)
+        self.studies = Studies(self._sender)
 
     def close(self) -> None:
         self._http.close()
@@ -69,9 +74,11 @@ class AsyncSubgrad(_Service, AsyncResource):
         retries: Retries = _USUAL,
     ) -> None:
         self._http = httpx.AsyncClient(**_connection(url, api_key, timeout_s))
+        self.base_url = url.rstrip("/")
         super().__init__(AsyncSender(self._http, retries))
         self.jobs = AsyncJobs(self._sender)
         self.sweeps = AsyncSweeps(self._sender)
+        self.studies = AsyncStudies(self._sender)
 
     async def aclose(self) -> None:
         await self._http.aclose()

@@ -1,15 +1,16 @@
-"""Jobs and sweeps, as both clients have them."""
+"""Jobs, sweeps and studies, as both clients have them."""
 
 import time
 from collections.abc import Callable
 from typing import Any, Generic, Literal, Protocol, TypeVar, overload
 
-from service.client import job_calls, sweep_calls
+from service.client import job_calls, study_calls, sweep_calls
 from service.client.calls import Call, Posted
 from service.client.errors import StillRunning
 from service.client.operations import AsyncResource, Listing, Operation, Resource, Streaming
 from service.domain.job import Job
 from service.domain.plan import JobPlan, SweepPlan
+from service.domain.study import Study
 from service.domain.sweep import Sweep
 
 _LONGEST_WAIT_S = 30.0
@@ -45,12 +46,41 @@ class _Waiting:
             raise StillRunning(f"{resource.id} is still {resource.status} when the time is up.")
 
 
+class _Ending(Resource, Generic[R]):
+    """What can be waited for."""
+
+    _get: Callable[..., Call[R]]
+
+    def wait(self, resource_id: str, *, timeout_s: float | None = None) -> R:
+        """Returns it once it has ended. Raises StillRunning after `timeout_s`."""
+        waiting = _Waiting(timeout_s)
+        while True:
+            found = self._sender.send(type(self)._get(resource_id, wait_s=waiting.next_s()))
+            if found.is_terminal:
+                return found
+            waiting.check(found)
+
+
+class _AsyncEnding(AsyncResource, Generic[R]):
+    """The same, awaited."""
+
+    _get: Callable[..., Call[R]]
+
+    async def wait(self, resource_id: str, *, timeout_s: float | None = None) -> R:
+        """Returns it once it has ended. Raises StillRunning after `timeout_s`."""
+        waiting = _Waiting(timeout_s)
+        while True:
+            found = await self._sender.send(type(self)._get(resource_id, wait_s=waiting.next_s()))
+            if found.is_terminal:
+                return found
+            waiting.check(found)
+
+
 class _Posting(Generic[R, Plan]):
-    """The calls that posting and waiting are made of."""
+    """The calls that posting is made of."""
 
     _post: Callable[..., Call[R]]
     _plan: Callable[..., Call[Plan]]
-    _get: Callable[..., Call[R]]
 
     def _creation(
         self, spec: Posted, priority: int, idempotency_key: str | None, dry_run: bool
@@ -60,7 +90,7 @@ class _Posting(Generic[R, Plan]):
         return type(self)._post(spec, priority=priority, idempotency_key=idempotency_key)
 
 
-class _Lasting(Resource, _Posting[R, Plan]):
+class _Lasting(_Ending[R], _Posting[R, Plan]):
     @overload
     def create(
         self,
@@ -94,17 +124,8 @@ class _Lasting(Resource, _Posting[R, Plan]):
         )
         return created
 
-    def wait(self, resource_id: str, *, timeout_s: float | None = None) -> R:
-        """Returns it once it has ended. Raises StillRunning after `timeout_s`."""
-        waiting = _Waiting(timeout_s)
-        while True:
-            found = self._sender.send(type(self)._get(resource_id, wait_s=waiting.next_s()))
-            if found.is_terminal:
-                return found
-            waiting.check(found)
 
-
-class _AsyncLasting(AsyncResource, _Posting[R, Plan]):
+class _AsyncLasting(_AsyncEnding[R], _Posting[R, Plan]):
     @overload
     async def create(
         self,
@@ -138,15 +159,6 @@ class _AsyncLasting(AsyncResource, _Posting[R, Plan]):
         )
         return created
 
-    async def wait(self, resource_id: str, *, timeout_s: float | None = None) -> R:
-        """Returns it once it has ended. Raises StillRunning after `timeout_s`."""
-        waiting = _Waiting(timeout_s)
-        while True:
-            found = await self._sender.send(type(self)._get(resource_id, wait_s=waiting.next_s()))
-            if found.is_terminal:
-                return found
-            waiting.check(found)
-
 
 class _Jobs:
     _post = staticmethod(job_calls.create)
@@ -179,6 +191,18 @@ class _Sweeps:
     events = Streaming(sweep_calls.events)
 
 
+class _Studies:
+    _get = staticmethod(study_calls.get)
+
+    templates = Operation(study_calls.templates)
+    create = Operation(study_calls.create)
+    get = Operation(study_calls.get)
+    list = Listing(study_calls.list_all)
+    report = Operation(study_calls.report)
+    export = Operation(study_calls.export)
+    cancel = Operation(study_calls.cancel)
+
+
 class Jobs(_Jobs, _Lasting[Job, JobPlan]):
     """Training runs."""
 
@@ -193,3 +217,11 @@ class AsyncJobs(_Jobs, _AsyncLasting[Job, JobPlan]):
 
 class AsyncSweeps(_Sweeps, _AsyncLasting[Sweep, SweepPlan]):
     """Grids of training runs, awaited."""
+
+
+class Studies(_Studies, _Ending[Study]):
+    """Claims tested."""
+
+
+class AsyncStudies(_Studies, _AsyncEnding[Study]):
+    """Claims tested, awaited."""

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from service.domain.base import DomainModel, JsonObject, SpecModel
-from service.domain.findings import Verdict
+from service.domain.findings import Findings, Verdict
 from service.domain.job import UtcTime
 from service.domain.states import TERMINAL, JobStatus, Reason
 from service.domain.sweep import SweepCounts
@@ -79,3 +79,16 @@ class Study(DomainModel):
     @property
     def is_terminal(self) -> bool:
         return self.status in TERMINAL
+
+
+class StudyReport(DomainModel):
+    """A study that has succeeded, and what it found."""
+
+    study: Study
+    source: Annotated[str, Field(description="Where the claim, or its contrary, is made")]
+    statistic: Annotated[str, Field(description="What was computed, and what decides")]
+    findings: Findings
+
+    @property
+    def title(self) -> str:
+        return f"{self.study.template}: {self.findings.verdict.value}"

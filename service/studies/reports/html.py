@@ -8,8 +8,8 @@ from html import escape
 from importlib.resources import files
 
 from service.domain.findings import Estimate, Figure, JobGroup, Table
+from service.domain.study import StudyReport
 from service.studies.reports import wording
-from service.studies.reports.report import StudyReport
 from service.studies.reports.svg import draw
 
 _STYLE = files("service.studies.reports").joinpath("report.css").read_text(encoding="utf-8")

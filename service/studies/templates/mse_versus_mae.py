@@ -100,7 +100,7 @@ class MseVersusMae(Template[MseVersusMaeOptions]):
 
     def plan(self, options: MseVersusMaeOptions) -> Sweeps:
         sweeps: Sweeps = {}
-        for name in sorted({*options.data, "linear"}):
+        for name in _shown(options):
             axes = {"loss.name": list(_LOSSES), "optimizer.learning_rate": options.rates}
             sweeps[name] = _sweep(options, _base(options, name), axes)
         decaying = {"schedule": {"name": "cosine"}, "learning_rate": max(options.rates)}
@@ -145,6 +145,10 @@ class MseVersusMae(Template[MseVersusMaeOptions]):
             "jumps by fixed amounts, and a constant step goes to and fro at a distance in "
             "proportion to the rate; a step that decays to 0 settles."
         )
+
+
+def _shown(options: MseVersusMaeOptions) -> list[str]:
+    return sorted({*options.data, "linear"})
 
 
 def _base(options: MseVersusMaeOptions, data: str, **changes: float) -> JsonObject:
@@ -210,7 +214,7 @@ def _claim_conventions(evidence: Evidence, notebook: Notebook) -> None:
 
 def _show_gaps(options: MseVersusMaeOptions, evidence: Evidence, notebook: Notebook) -> None:
     rows: list[list[str | Estimate]] = []
-    for data in sorted({*options.data, "linear"}):
+    for data in _shown(options):
         for loss, runs in evidence.runs(data).by("loss.name").items():
             for rate, at_rate in runs.by("optimizer.learning_rate").items():
                 gaps, steps = at_rate.sample(_log_gap), at_rate.sample(_steps_until_near)

@@ -1,0 +1,64 @@
+"""The real thing, as small as it still says something. Numbers that theory or the engine's own
+tests promise are asserted; verdicts that depend on how much is trained are not."""
+
+import pytest
+
+from service.client import Subgrad
+from service.domain.findings import Verdict
+from service.studies.reports import as_html
+from tests.integration.studies.conftest import Study
+from tests.studies.synthetic import statement
+
+
+def test_vanishing_gradient(study: Study) -> None:
+    overrides = {"seeds": 4, "depths": [2, 6, 12], "width": 16, "trained_depths": [2], "epochs": 1}
+    found = study("vanishing-gradient", **overrides).findings
+    assert statement(found, "With sigmoid").verdict is Verdict.SUPPORTED
+    # The logistic function's derivative is at most 1/4.
+    slope = statement(found, "With sigmoid").estimate.value
+    assert slope is not None
+    assert -1.0 < slope < -0.3
+    assert statement(found, "default").verdict is Verdict.SUPPORTED
+    assert found.jobs == 4 * (6 * 3 + 3)
+
+
+def test_mse_versus_mae(study: Study) -> None:
+    found = study("mse-versus-mae", seeds=6, size=64, rates=[0.05, 0.2], epochs=60).findings
+    assert statement(found, "Squared error reaches").verdict is Verdict.SUPPORTED
+    assert statement(found, "real-valued").estimate.value == 0.0
+    assert statement(found, "integers").estimate.value == 1.0
+    outliers = statement(found, "Outliers").estimate.value
+    assert outliers is not None
+    assert outliers > 0
+
+
+def test_softplus_limit(study: Study) -> None:
+    found = study("softplus-limit", seeds=3, betas=[1, 10, 100], hidden=[16], epochs=3).findings
+    slope = statement(found, "sharper").estimate.value
+    assert slope is not None
+    assert slope < -0.5
+    for row in found.tables[0].rows:
+        gap = row[1]
+        assert not isinstance(gap, str)
+        assert gap.value == pytest.approx(0.6931471805599453 / float(str(row[0])))
+
+
+def test_every_number_of_a_report_leads_to_jobs_of_the_study(study: Study, client: Subgrad) -> None:
+    overrides = {"seeds": 2, "betas": [1, 10], "hidden": [4], "epochs": 1}
+    report = study("softplus-limit", **overrides)
+    of_study = set(client.studies.get(report.study.id).sweeps.values())
+    ids = {job for group in report.findings.evidence.values() for job in group.jobs}
+    assert len(ids) == report.findings.jobs == 2 * (2 + 3)
+    for group in report.findings.evidence.values():
+        assert set(group.sweeps) <= of_study
+    job = client.jobs.get(min(ids))
+    assert job.study_id == report.study.id
+    assert job.name == "softplus-limit/softplus"
+    assert f"/jobs/{job.id}" in as_html([report])
+
+
+def test_a_report_is_the_same_whenever_it_is_read(study: Study, client: Subgrad) -> None:
+    report = study("softplus-limit", seeds=2, betas=[1, 10], hidden=[4], epochs=1)
+    for form in ("markdown", "html"):
+        texts = {client.studies.export(report.study.id, form=form) for _ in range(2)}  # type: ignore[arg-type]
+        assert len(texts) == 1
