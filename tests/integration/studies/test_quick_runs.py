@@ -60,5 +60,5 @@ def test_every_number_of_a_report_leads_to_jobs_of_the_study(study: Study, clien
 def test_a_report_is_the_same_whenever_it_is_read(study: Study, client: Subgrad) -> None:
     report = study("softplus-limit", seeds=2, betas=[1, 10], hidden=[4], epochs=1)
     for form in ("markdown", "html"):
-        texts = {client.studies.export(report.study.id, form=form) for _ in range(2)}  # type: ignore[arg-type]
+        texts = {client.studies.export(report.study.id, form=form) for _ in range(2)}
         assert len(texts) == 1
