@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     republish_s: float = Field(
         15.0, gt=0, description="Seconds after which a waiting job is announced again"
     )
+    idempotency_s: float = Field(
+        86_400.0, gt=0, description="Seconds after which an Idempotency-Key may be used for another"
+    )
     poll_s: float = Field(
         0.05, gt=0, le=10, description="Seconds between looks at the database by relay and streams"
     )

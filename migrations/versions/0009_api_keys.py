@@ -50,7 +50,11 @@ def upgrade() -> None:
         "ix_dataset_owners_owner_created", "dataset_owners", ["owner", "created_at", "dataset_id"]
     )
     op.drop_index("ix_datasets_created", "datasets")
-    _rebuild_idempotency_keys(with_owner=True)
+    keys_owner = sa.Column("owner", sa.String(length=40), server_default="default", nullable=False)
+    op.add_column("idempotency_keys", keys_owner)
+    op.create_index(
+        op.f("ix_idempotency_keys_created_at"), "idempotency_keys", ["created_at"], unique=False
+    )
 
 
 def _create_keys() -> None:
@@ -86,50 +90,13 @@ def _create_keys() -> None:
     op.create_index("ix_audit_log_key", "audit_log", ["key_id", "id"], unique=False)
 
 
-def _rebuild_idempotency_keys(*, with_owner: bool) -> None:
-    """The table anew, with or without an owner in its primary key, which SQLite cannot change.
-    Nothing refers to this table."""
-    op.drop_index(op.f("ix_idempotency_keys_resource_id"), "idempotency_keys")
-    if not with_owner:
-        op.drop_index(op.f("ix_idempotency_keys_created_at"), "idempotency_keys")
-    op.rename_table("idempotency_keys", "old_keys")
-    if op.get_bind().dialect.name == "postgresql":
-        # The name of a constraint's index is taken in the whole schema.
-        op.execute("ALTER TABLE old_keys RENAME CONSTRAINT pk_idempotency_keys TO pk_old_keys")
-    owner = sa.Column("owner", sa.String(length=40), server_default="default", nullable=False)
-    op.create_table(
-        "idempotency_keys",
-        *([owner] if with_owner else []),
-        sa.Column("key", sa.String(length=255), nullable=False),
-        sa.Column("fingerprint", sa.String(length=64), nullable=False),
-        sa.Column("resource_id", sa.String(length=40), nullable=False),
-        sa.Column("created_at", _TIME, nullable=False),
-        sa.PrimaryKeyConstraint(
-            *(["owner"] if with_owner else []), "key", name=op.f("pk_idempotency_keys")
-        ),
-    )
-    if not with_owner:
-        op.execute("DELETE FROM old_keys WHERE owner <> 'default'")
-    op.execute(
-        "INSERT INTO idempotency_keys (key, fingerprint, resource_id, created_at) "
-        "SELECT key, fingerprint, resource_id, created_at FROM old_keys"
-    )
-    op.drop_table("old_keys")
-    op.create_index(
-        op.f("ix_idempotency_keys_resource_id"), "idempotency_keys", ["resource_id"], unique=False
-    )
-    if with_owner:
-        op.create_index(
-            op.f("ix_idempotency_keys_created_at"), "idempotency_keys", ["created_at"], unique=False
-        )
-
-
 def downgrade() -> None:
-    _rebuild_idempotency_keys(with_owner=False)
+    op.drop_index(op.f("ix_idempotency_keys_created_at"), "idempotency_keys")
+    op.drop_column("idempotency_keys", "owner")
     op.create_index("ix_datasets_created", "datasets", ["created_at", "id"], unique=False)
     op.execute(
-        "UPDATE datasets SET name = (SELECT min(name) FROM dataset_owners "
-        "WHERE dataset_id = datasets.id AND owner = 'default')"
+        "UPDATE datasets SET name = coalesce(name, (SELECT min(name) FROM dataset_owners "
+        "WHERE dataset_id = datasets.id AND owner = 'default'))"
     )
     op.drop_table("dataset_owners")
     op.drop_index("ix_studies_owner", "studies")

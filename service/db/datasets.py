@@ -135,6 +135,23 @@ def note_uses(session: Session, uses: Iterable[tuple[str, str]], *, owner: str) 
     insert_all_ignoring(session, DatasetOwnerRow, shares)
 
 
+def adopt(session: Session) -> None:
+    """Gives the default owner what has none: uploads through a process of version 0.1.0, which
+    knows no owners, while both versions run. To go with the version after the next."""
+    owned = exists().where(DatasetOwnerRow.dataset_id == DatasetRow.id)
+    orphans = select(DatasetRow.id, DatasetRow.name, DatasetRow.created_at).where(~owned)
+    rows = [
+        {
+            "owner": DEFAULT_OWNER,
+            "dataset_id": one.id,
+            "name": one.name,
+            "created_at": one.created_at,
+        }
+        for one in session.execute(orphans)
+    ]
+    insert_all_ignoring(session, DatasetOwnerRow, rows)
+
+
 def remove(session: Session, dataset_id: str) -> None:
     """Deletes the data set: for its owner, and with the last one altogether. Raises
     DatasetNotFound, and MoveRefused where a job uses it."""

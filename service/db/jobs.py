@@ -30,9 +30,9 @@ from service.db.tables import (
     StatusRow,
 )
 from service.db.turns import check_room
-from service.db.types import now
+from service.db.types import now, now_plus
 from service.db.upsert import insert_all_ignoring, insert_ignoring
-from service.domain.access import DEFAULT_OWNER
+from service.domain.access import DEFAULT_OWNER, digest
 from service.domain.datasets import Upload
 from service.domain.errors import IdempotencyConflict, JobNotFound, MoveRefused
 from service.domain.ids import new_id
@@ -113,13 +113,30 @@ def claim_key(
 
     Raises IdempotencyConflict where it was made with another body.
     """
-    row = {"owner": owner, "key": key, "fingerprint": fingerprint, "resource_id": resource_id}
+    stored = key if owner == DEFAULT_OWNER else digest(f"{owner} {key}")
+    row = {"owner": owner, "key": stored, "fingerprint": fingerprint, "resource_id": resource_id}
     if insert_ignoring(session, IdempotencyRow, row | {"created_at": now()}):
         return None
-    made = session.get_one(IdempotencyRow, (owner, key))
-    if made.fingerprint != fingerprint:
+    made = session.scalar(
+        select(IdempotencyRow).where(IdempotencyRow.key == stored, IdempotencyRow.owner == owner)
+    )
+    if made is None or made.fingerprint != fingerprint:
         raise IdempotencyConflict(key)
     return made.resource_id
+
+
+def forget_keys(session: Session, *, after_s: float, limit: int) -> int:
+    """Removes at most `limit` Idempotency-Keys that are older, and returns how many those were."""
+    old = (
+        select(IdempotencyRow.key)
+        .where(IdempotencyRow.created_at < select(now_plus(-after_s)).scalar_subquery())
+        .order_by(IdempotencyRow.created_at)
+        .limit(limit)
+    )
+    # Named one by one: a key that is being used again in this moment is waited for and gone.
+    gone = session.scalars(old).all()
+    session.execute(delete(IdempotencyRow).where(IdempotencyRow.key.in_(gone)))
+    return len(gone)
 
 
 def announce(session: Session, job_ids: list[str]) -> None:

@@ -225,11 +225,12 @@ class IdempotencyRow(Base, Owned):
 
     __tablename__ = "idempotency_keys"
 
-    owner: Mapped[str] = mapped_column(_ID, primary_key=True, server_default=DEFAULT_OWNER)
+    # Of the default owner as it was sent, of others a digest of owner and key.
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
     resource_id: Mapped[str] = mapped_column(_ID, index=True)
     created_at: Mapped[datetime] = mapped_column(index=True)
+    owner: Mapped[str] = mapped_column(_ID, default=DEFAULT_OWNER, server_default=DEFAULT_OWNER)
 
 
 class EpochRow(Base):

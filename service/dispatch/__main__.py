@@ -12,6 +12,7 @@ from service.db import UNAVAILABLE, Database
 from service.dispatch.conductor import conduct
 from service.dispatch.reaper import reap
 from service.dispatch.relay import announce_due
+from service.dispatch.tidying import tidy
 from service.pulse import Pulse
 from service.queue import BROKER_ERRORS, TrainQueue
 from service.settings import Settings
@@ -44,6 +45,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
         try:
             if time.monotonic() >= next_reap:
                 reap(database, max_attempts=settings.max_attempts)
+                tidy(database, settings)
                 next_reap = time.monotonic() + reap_every_s
             announce_due(database, queue, republish_s=settings.republish_s)
             pulse.beat(ready=True)

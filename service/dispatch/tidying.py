@@ -1,0 +1,13 @@
+"""Removes what has had its time."""
+
+from service.db import Database, datasets, jobs
+from service.settings import Settings
+
+_BATCH = 1000
+
+
+def tidy(database: Database, settings: Settings) -> None:
+    """Forgets old Idempotency-Keys, some at a time, and adopts data sets that have no owner."""
+    with database.writing() as session:
+        jobs.forget_keys(session, after_s=settings.idempotency_s, limit=_BATCH)
+        datasets.adopt(session)
