@@ -23,7 +23,7 @@ def make_key(
 def signed_in(url: str, token: str) -> Iterator[httpx.Client]:
     """A client that shows this key."""
     headers = {"Authorization": f"Bearer {token}"}
-    with httpx.Client(base_url=url, headers=headers, timeout=20) as client:
+    with httpx.Client(base_url=url, headers=headers, timeout=60) as client:
         yield client
 
 

@@ -19,11 +19,8 @@ def post(database: Database, key: str, digest: str, owner: str = "default") -> s
 def test_an_idempotency_key_is_forgotten_in_time(settings: Settings, database: Database) -> None:
     first, other = post(database, "old", "a"), post(database, "young", "a")
     with database.writing() as session:
-        session.execute(
-            text(
-                "UPDATE idempotency_keys SET created_at = '2026-01-01T00:00:00.000Z' WHERE key = 'old'"
-            )
-        )
+        long_ago = "UPDATE idempotency_keys SET created_at = '2026-01-01T00:00:00.000Z'"
+        session.execute(text(f"{long_ago} WHERE key = 'old'"))
     tidy(database, settings)
     assert rows(database, "SELECT key FROM idempotency_keys") == [("young",)]
     assert post(database, "old", "b") != first
