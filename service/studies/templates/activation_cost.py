@@ -1,5 +1,6 @@
 """What do activations cost, beside relu?"""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -141,10 +142,10 @@ def _ratio(runs: Runs, activation: str, width: int) -> Sample:
 
 def _cost(run: Run) -> float | None:
     """Both passes of the activation over both of relu."""
-    mine = [run.last("activation_forward_s"), run.last("activation_backward_s")]
-    relu = [run.last("relu_forward_s"), run.last("relu_backward_s")]
-    known = [time for time in (*mine, *relu) if time is not None]
-    return sum(known[:2]) / sum(known[2:]) if len(known) == 4 and sum(known[2:]) else None
+    columns = ("activation_forward_s", "activation_backward_s", "relu_forward_s", "relu_backward_s")
+    times = [run.last(column) for column in columns]
+    forward, backward, *relu = (math.nan if time is None else float(time) for time in times)
+    return None if None in times else (forward + backward) / sum(relu)
 
 
 def _place(run: Run) -> str:
