@@ -7,6 +7,8 @@ import pytest
 from service.domain.findings import Estimate, Findings, Verdict
 from tests.studies.synthetic import Job, Measured, Measuring, conclude, statement
 
+DRAWS = 75
+
 
 def world(
     *, float32: float = 0.05, float64: float = 0.0, effect: float = 0.0, overwritten: float = -0.3
@@ -48,23 +50,23 @@ def cell(found: Findings, table: str, row: tuple[str, ...], column: str) -> Esti
 
 
 def test_it_is_supported_where_only_rounding_matters() -> None:
-    found = conclude("relu-at-zero", world(), seeds=8)
+    found = conclude("relu-at-zero", world(), seeds=8, draws=DRAWS)
     assert found.verdict is Verdict.SUPPORTED
     zone = statement(found, "In float32").estimate
-    assert zone.n == 8 * 75
+    assert zone.n == 8 * DRAWS
     assert zone.value == pytest.approx(0.05, abs=0.03)
     assert zone.jobs is not None
     assert len(found.evidence[zone.jobs].jobs) == 8
 
 
 def test_it_is_refuted_where_double_precision_has_a_zone() -> None:
-    found = conclude("relu-at-zero", world(float64=0.2), seeds=8)
+    found = conclude("relu-at-zero", world(float64=0.2), seeds=8, draws=DRAWS)
     assert found.verdict is Verdict.REFUTED
     assert statement(found, "In float64").verdict is Verdict.REFUTED
 
 
 def test_it_is_refuted_where_accuracy_depends_on_the_convention() -> None:
-    found = conclude("relu-at-zero", world(effect=-0.05), seeds=8)
+    found = conclude("relu-at-zero", world(effect=-0.05), seeds=8, draws=DRAWS)
     assert found.verdict is Verdict.REFUTED
     assert (
         statement(
@@ -76,31 +78,32 @@ def test_it_is_refuted_where_accuracy_depends_on_the_convention() -> None:
 
 def test_no_zero_in_single_precision_decides_nothing_and_asks_for_draws() -> None:
     """0 of 600 does not say that there is none."""
-    found = conclude("relu-at-zero", world(float32=0.0), seeds=8)
+    found = conclude("relu-at-zero", world(float32=0.0), seeds=8, draws=DRAWS)
     assert statement(found, "In float32").verdict is Verdict.INCONCLUSIVE
     assert found.verdict is Verdict.INCONCLUSIVE
 
 
 def test_the_two_forms_are_compared_and_decide_nothing() -> None:
-    found = conclude("relu-at-zero", world(), seeds=8)
+    found = conclude("relu-at-zero", world(), seeds=8, draws=DRAWS)
     form = statement(found, "Written over the gradient, convention 1 ")
     assert form.estimate.value == pytest.approx(-0.3, abs=0.01)
     assert form.verdict is Verdict.SUPPORTED
     assert not form.decisive
     same = statement(
-        conclude("relu-at-zero", world(overwritten=0.05), seeds=8), "convention 1 costs"
+        conclude("relu-at-zero", world(overwritten=0.05), seeds=8, draws=DRAWS),
+        "convention 1 costs",
     )
     assert same.verdict is Verdict.REFUTED
 
 
 def test_the_rate_of_zeros_stands_beside_the_published_one() -> None:
-    found = conclude("relu-at-zero", world(), seeds=8)
+    found = conclude("relu-at-zero", world(), seeds=8, draws=DRAWS)
     row, table = ("float32", "1 x 256"), "Bifurcation zone"
     calls = 1438 * 256
     zeros = cell(found, table, row, "exact zeros").value
     rate = cell(found, table, row, "zeros per call").value
     assert zeros is not None
-    assert rate == pytest.approx(zeros / (calls * 75 * 8))
+    assert rate == pytest.approx(zeros / (calls * DRAWS * 8))
     expected = cell(found, table, row, "1 - exp(-rate · calls)").value
     assert expected == pytest.approx(1 - math.exp(-(rate or 0) * calls))
     published = cell(found, table, row, "published rate").value
@@ -108,7 +111,7 @@ def test_the_rate_of_zeros_stands_beside_the_published_one() -> None:
 
 
 def test_hits_are_summed_over_epochs_and_seeds() -> None:
-    found = conclude("relu-at-zero", world(), seeds=8)
+    found = conclude("relu-at-zero", world(), seeds=8, draws=DRAWS)
     row = ("float32", "none", "0.5")
     assert cell(found, "trained", row, "kink hits").value == 80
     assert cell(found, "trained", row, "effective hits").value == 48
@@ -121,8 +124,8 @@ def test_draws_of_a_job_without_a_count_are_excluded() -> None:
     def measure(job: Job) -> Measured:
         return Measured() if job.sweep == "zone" and job.seed == 0 else measured(job)
 
-    zone = statement(conclude("relu-at-zero", measure, seeds=8), "In float32").estimate
-    assert (zone.n, zone.excluded) == (7 * 75, {"not measured": 75})
+    zone = statement(conclude("relu-at-zero", measure, seeds=8, draws=DRAWS), "In float32").estimate
+    assert (zone.n, zone.excluded) == (7 * DRAWS, {"not measured": DRAWS})
 
 
 def test_full_scale_is_the_published_protocol() -> None:
