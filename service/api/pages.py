@@ -28,6 +28,8 @@ router = APIRouter(include_in_schema=False)
 @router.get("/jobs/{job_id}")
 @router.get("/sweeps")
 @router.get("/sweeps/{sweep_id}")
+@router.get("/datasets")
+@router.get("/datasets/{dataset_id}")
 @router.get("/compare")
 async def read_dashboard() -> FileResponse:
     return FileResponse(

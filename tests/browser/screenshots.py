@@ -35,6 +35,24 @@ SWEEP: dict[str, Any] = {
 }
 
 
+LEAVES = "length,width,hairs,kind\n" + "".join(
+    f"{30 + 7 * (n % 3) + n % 11},{12 + n % 7},0,{('beech', 'elm', 'oak')[n % 3]}\n"
+    for n in range(90)
+)
+
+
+def upload_leaves(http: httpx.Client) -> str:
+    """Uploads a small data set with a constant column; its id."""
+    answer = http.post(
+        "/v1/datasets",
+        params={"task": "classification", "target": "kind", "name": "leaves"},
+        headers={"Content-Type": "text/csv"},
+        content=LEAVES,
+    )
+    dataset_id: str = answer.raise_for_status().json()["id"]
+    return dataset_id
+
+
 def train(http: httpx.Client) -> dict[str, str]:
     """Trains what the pictures show; the path of each page by the picture's name."""
     sweep = http.post("/v1/sweeps", json=SWEEP).raise_for_status().json()["id"]
@@ -53,6 +71,8 @@ def train(http: httpx.Client) -> dict[str, str]:
         "sweep": f"{table}&{swapped}",
         "lines": f"{table}&{swapped}&as=lines",
         "compare": f"/compare?jobs={dying},{tanh}",
+        "datasets": "/datasets",
+        "dataset": f"/datasets/{upload_leaves(http)}",
     }
 
 

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.screenshots import upload_leaves
 from tests.stack import Stack, digits_spec
 
 _AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 _SERIOUS = ("serious", "critical")
 
-PAGES = ["jobs", "job", "new", "sweeps", "sweep", "lines", "compare", "missing", "nothing"]
+PAGES = ["jobs", "job", "new", "sweeps", "sweep", "lines", "compare"]
+PAGES += ["datasets", "dataset", "missing", "nothing"]
 
 
 @pytest.fixture(scope="package")
@@ -35,6 +37,8 @@ def paths(stack: Stack) -> dict[str, str]:
         "sweep": f"/sweeps/{sweep}",
         "lines": f"/sweeps/{sweep}?as=lines",
         "compare": f"/compare?jobs={one},{other}",
+        "datasets": "/datasets",
+        "dataset": f"/datasets/{upload_leaves(stack.http)}",
         "missing": f"/jobs/{one[:-4]}0000",
         "nothing": "/?name=nobody+has+this+name",
     }
@@ -48,6 +52,8 @@ SETTLED = {
     "sweep": ".heat button",
     "lines": ".chart .line",
     "compare": ".chart .line",
+    "datasets": "tbody tr",
+    "dataset": "meter",
     "missing": "[role=alert]",
     "nothing": ".empty",
 }

@@ -15,11 +15,12 @@ export class Problem extends Error {
 /** Nobody answered. */
 export class Unreachable extends Error {}
 
-export async function call(url, { method = "GET", body, signal } = {}) {
+/** `body` is sent as JSON, a `file` as it is, under the media type given with it. */
+export async function call(url, { method = "GET", body, file, type = "application/json", signal } = {}) {
   let response;
   try {
-    const headers = body === undefined ? {} : { "Content-Type": "application/json" };
-    response = await fetch(url, { method, signal, headers, body: body && JSON.stringify(body) });
+    const sent = file ?? (body && JSON.stringify(body));
+    response = await fetch(url, { method, signal, headers: sent === undefined ? {} : { "Content-Type": type }, body: sent });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Unreachable("the service does not answer");

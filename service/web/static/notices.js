@@ -19,7 +19,7 @@ export function failure(error) {
   return h("div", { class: "empty bad", role: "alert" }, h("h2", {}, sentence(error.message)), h("p", {}, advice));
 }
 
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** A button that does something over HTTP once at a time and says what became of it. */
 export function action(text, act, { kind = "" } = {}) {

@@ -23,6 +23,8 @@ export const api = {
   retrySweep: (sweep) => `/v1/sweeps/${id(sweep)}/retry`,
   sweepTable: (sweep, options) => `/v1/sweeps/${id(sweep)}/table${query(options)}`,
   sweepEvents: (sweep) => `/v1/sweeps/${id(sweep)}/events`,
+  datasets: (filters) => `/v1/datasets${query(filters)}`,
+  dataset: (dataset) => `/v1/datasets/${id(dataset)}`,
   compare: (jobs, columns) => `/v1/compare${query({ jobs: jobs.join(","), columns: columns?.join(",") })}`,
 };
 
@@ -32,6 +34,8 @@ export const page = {
   job: (job) => `/jobs/${id(job)}`,
   sweeps: (filters) => `/sweeps${query(filters)}`,
   sweep: (sweep, view) => `/sweeps/${id(sweep)}${query(view)}`,
+  datasets: (filters) => `/datasets${query(filters)}`,
+  dataset: (dataset) => `/datasets/${id(dataset)}`,
   compare: (jobs) => `/compare${query({ jobs: jobs.join(",") })}`,
 };
 
@@ -41,6 +45,8 @@ const ROUTES = [
   [/^\/jobs\/([^/]+)$/, "job"],
   [/^\/sweeps$/, "sweeps"],
   [/^\/sweeps\/([^/]+)$/, "sweep"],
+  [/^\/datasets$/, "datasets"],
+  [/^\/datasets\/([^/]+)$/, "dataset"],
   [/^\/compare$/, "compare"],
 ];
 

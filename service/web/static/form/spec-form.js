@@ -1,7 +1,7 @@
 // The form of a job spec, built from the catalogue. The spec is what the fields say; blank ones are
 // left out of it.
 
-import { h, show } from "/static/dom.js";
+import { fresh, h, show } from "/static/dom.js";
 import { choiceField, fieldsOf } from "/static/form/fields.js";
 import { words } from "/static/format.js";
 
@@ -32,13 +32,15 @@ function resolve(schema, definitions) {
 }
 
 export class SpecForm {
-  /** `changed(spec)` is called after every change of the spec. */
-  constructor(catalog, spec, changed) {
-    Object.assign(this, { catalog, changed });
+  /** `changed(spec)` is called after every change of the spec; `uploads` are the uploaded data sets
+   * that can be chosen by their id. */
+  constructor(catalog, spec, changed, uploads = []) {
+    Object.assign(this, { catalog, changed, uploads });
+    this.choices = h("datalist", { id: fresh("uploads") }, uploads.map((one) => h("option", { value: one.id }, one.name ?? one.task)));
     this.fields = new Map();
     this.problems = h("div", { class: "errors", role: "alert", hidden: true });
     this.sections = new Map();
-    this.element = h("div", { class: "stack" }, this.problems);
+    this.element = h("div", { class: "stack" }, this.problems, this.choices);
     const rest = catalog.spec_schema.properties;
     const parts = PARTS.map(({ part }) => part);
     this.plain = resolve(Object.fromEntries(Object.entries(rest).filter(([name]) => !parts.includes(name))), catalog.spec_schema.$defs);
@@ -67,6 +69,7 @@ export class SpecForm {
     const { fields, elements } = fieldsOf(`/${part}`, open, value, again);
     for (const pointer of this.fields.keys()) if (pointer.startsWith(`/${part}/`)) this.fields.delete(pointer);
     for (const field of [choice, ...fields]) this.fields.set(field.pointer, field);
+    if (part === "dataset") this.#offerUploads();
     const size = chosen.examples ? ` ${chosen.examples.toLocaleString("en")} examples, ${chosen.features} features, ${chosen.task}.` : "";
     const formula = chosen.formula && part === "loss" ? ` ${chosen.formula}.` : "";
     show(this.sections.get(part), choice.element, elements, h("p", { class: "about" }, `${chosen.description}${size}${formula}`));
@@ -87,13 +90,26 @@ export class SpecForm {
     this.#tell();
   }
 
+  #offerUploads() {
+    const field = this.fields.get("/dataset/dataset_id");
+    if (!field) return;
+    field.control.setAttribute("list", this.choices.id);
+    field.control.addEventListener("change", () => {
+      this.#fitLoss();
+      this.#tell();
+    });
+  }
+
+  /** What the chosen data are for; null where only the service knows, of data from elsewhere. */
   get task() {
-    const name = this.fields.get("/dataset/name")?.read();
-    return this.catalog.datasets.find((one) => one.name === name)?.task;
+    const read = (pointer) => this.fields.get(pointer)?.read();
+    const choice = this.catalog.datasets.find((one) => one.name === read("/dataset/name"));
+    return choice?.task ?? this.uploads.find(({ id }) => id === read("/dataset/dataset_id"))?.task ?? null;
   }
 
   /** A loss that cannot be used with the data's task gives way to the first that can. */
   #fitLoss() {
+    if (this.task === null) return;
     const { loss } = this.spec;
     const now = this.catalog.losses.find((one) => one.name === loss.name);
     const fits = now.tasks.includes(this.task);

@@ -17,15 +17,25 @@ const EXAMPLE = {
   optimizer: { name: "adam", learning_rate: 0.03 },
 };
 const QUIET_MS = 250;
+const MOST_UPLOADS = 200;
+
+/** What the form starts from: the job to clone, a job on uploaded data, or the example. */
+function startingSpec({ original, dataset, uploads }) {
+  if (original) return original.spec;
+  if (!dataset) return EXAMPLE;
+  const task = uploads.find(({ id }) => id === dataset)?.task;
+  return { ...EXAMPLE, dataset: { name: "upload", dataset_id: dataset }, loss: { name: task === "regression" ? "mse" : "cross_entropy" } };
+}
 
 export async function open(main) {
   setTitle("New job");
   show(main, h("p", { class: "soft" }, "Loading…"));
   keepLooking(async () => {
     try {
-      const from = new URLSearchParams(location.search).get("from");
-      const [catalog, original] = await Promise.all([read(api.catalog), from && read(api.job(from))]);
-      build(main, catalog, original);
+      const asked = new URLSearchParams(location.search);
+      const from = asked.get("from");
+      const [catalog, uploads, original] = await Promise.all([read(api.catalog), read(api.datasets({ limit: MOST_UPLOADS })), from && read(api.job(from))]);
+      build(main, { catalog, uploads: uploads.data, original, dataset: asked.get("dataset") });
       return null;
     } catch (error) {
       show(main, failure(error));
@@ -35,7 +45,7 @@ export async function open(main) {
   });
 }
 
-function build(main, catalog, original) {
+function build(main, { catalog, uploads, original, dataset }) {
   const plot = new ActivationPlot();
   const plan = new Plan();
   const exports_ = new Exports();
@@ -79,7 +89,7 @@ function build(main, catalog, original) {
     }
   };
 
-  form = new SpecForm(catalog, original?.spec ?? EXAMPLE, changed);
+  form = new SpecForm(catalog, startingSpec({ original, dataset, uploads }), changed, uploads);
   const beside = h("div", { class: "beside" }, plot.element, plan.element, exports_.element);
   const title = original ? ["Clone of ", h("a", { href: page.job(original.id) }, jobTitle(original))] : "New job";
   show(main, h("form", { novalidate: true, onsubmit: send },
