@@ -42,6 +42,12 @@ async def read_documentation() -> FileResponse:
     return FileResponse(_WEB / "docs.html")
 
 
+# From the root, since it serves no page above its own folder.
+@router.get("/service-worker.js")
+async def read_service_worker() -> FileResponse:
+    return FileResponse(_WEB / "static" / "service-worker.js", headers=_FRESH)
+
+
 @router.get("/favicon.ico")
 async def read_icon() -> FileResponse:
     return FileResponse(_WEB / "static" / "icon.svg")

@@ -216,3 +216,39 @@ def test_the_pages_come_back_after_a_restart_of_the_service(
         "cancelled: user"
     )
     complaints[:] = [one for one in complaints if "Failed to load resource" not in one]
+
+
+def test_a_page_can_be_loaded_again_while_the_service_is_away(
+    page: Page, stack: Stack, complaints: list[str]
+) -> None:
+    job_id = stack.post(digits_spec(name="kept by the browser"))
+    stack.ended(job_id)
+    page.goto("/")
+    page.wait_for_function("() => navigator.serviceWorker.controller !== null")
+    page.goto(f"/jobs/{job_id}")
+    expect(page.locator(".unit-map")).to_be_visible()
+    loss = page.locator(".vitals dd").nth(1).inner_text()
+
+    stack.stop("service.api")
+    page.reload()
+    expect(page.locator("#connection")).to_contain_text("Shown is what it said last")
+    expect(page.locator(".vitals dd").nth(1)).to_have_text(loss)
+    expect(page.locator(".charts .line").first).to_have_attribute("d", re.compile("L"))
+    stack.start("service.api")
+    expect(page.locator("#connection")).to_be_hidden()
+    complaints[:] = [one for one in complaints if "Failed to load resource" not in one]
+
+
+def test_what_was_never_looked_at_is_missed_when_the_service_is_away(
+    page: Page, stack: Stack, complaints: list[str]
+) -> None:
+    job_id = stack.post(digits_spec())
+    page.goto("/")
+    page.wait_for_function("() => caches.match('/').then((found) => Boolean(found))")
+    stack.stop("service.api")
+    page.goto(f"/jobs/{job_id}")
+    expect(page.get_by_role("alert")).to_contain_text("does not answer")
+    stack.start("service.api")
+    # Nobody loads the page again.
+    expect(page.locator(".vitals")).to_be_visible()
+    complaints[:] = [one for one in complaints if "Failed to load resource" not in one]

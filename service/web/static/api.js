@@ -1,5 +1,7 @@
 // Talking to the API: problems as errors, reading again and again, streams that come back.
 
+import { api } from "/static/urls.js";
+
 const connection = document.querySelector("#connection");
 
 /** The API said no. `errors` are {pointer, detail}. */
@@ -25,6 +27,7 @@ export async function call(url, { method = "GET", body, file, type = "applicatio
     if (error.name === "AbortError") throw error;
     throw new Unreachable("the service does not answer");
   }
+  noteStored(response.headers.get("Subgrad-Stored-At"));
   const text = await response.text();
   let answer = null;
   try {
@@ -47,11 +50,31 @@ export async function download(url, form, name) {
   setTimeout(() => URL.revokeObjectURL(address), 60000);
 }
 
+let lost = false;
+let storedAt = null; // when what is shown was answered, where service-worker.js recalled it
+let watching = null;
+
 /** Tells whether the service answers; every page has the line. */
-export function tellConnection(lost) {
-  connection.hidden = !lost;
-  const text = lost ? "The service does not answer. This page tries again by itself; if it stays so, start it with “make serve”." : "";
+export function tellConnection(isLost) {
+  lost = isLost;
+  connection.hidden = !lost && storedAt === null;
+  const shown = storedAt ? ` Shown is what it said last, at ${new Date(storedAt).toLocaleTimeString()}.` : "";
+  const text = connection.hidden ? "" : `The service does not answer.${shown} This page tries again by itself; if it stays so, start it with “make serve”.`;
   if (connection.textContent !== text) connection.textContent = text;
+}
+
+/** A page that shows stored answers may have nothing left to ask for: so somebody has to look. */
+function noteStored(at) {
+  storedAt = at;
+  if (at === null) return;
+  tellConnection(lost);
+  watching ??= setInterval(async () => {
+    const answers = await fetch(api.alive).then((response) => response.ok, () => false);
+    if (!answers) return;
+    watching = clearInterval(watching) ?? null;
+    storedAt = null;
+    tellConnection(false);
+  }, 2000);
 }
 
 /** Calls `look` now and then again: soon while the page is seen, seldom while it is not. `look`

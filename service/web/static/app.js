@@ -1,7 +1,8 @@
 // The frame of every page: finds the page's module by the address and shows it.
 
 import { h, show } from "/static/dom.js";
-import { page as pages, route } from "/static/urls.js";
+import { keepPages } from "/static/offline.js";
+import { moduleOf, page as pages, route } from "/static/urls.js";
 
 const main = document.querySelector("#page");
 const { name, id } = route(location.pathname);
@@ -15,6 +16,8 @@ for (const link of document.querySelectorAll("nav a")) {
 if (name === "missing") {
   show(main, h("h1", {}, "No such page"), h("p", {}, "Go to ", h("a", { href: pages.jobs() }, "the jobs"), "."));
 } else {
-  const module = await import(`/static/pages/${name}.js`);
+  const module = await import(moduleOf(name));
   await module.open(main, id);
 }
+// Last, so that what the browser keeps for later never stands in the way of what is looked at now.
+keepPages().catch(() => {}); // then nothing is kept: the service went away meanwhile

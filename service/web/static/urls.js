@@ -7,6 +7,7 @@ const query = (values = {}) => {
 const id = encodeURIComponent;
 
 export const api = {
+  alive: "/healthz",
   catalog: "/v1/catalog",
   jobs: (filters) => `/v1/jobs${query(filters)}`,
   job: (job) => `/v1/jobs/${id(job)}`,
@@ -27,6 +28,8 @@ export const api = {
   dataset: (dataset) => `/v1/datasets/${id(dataset)}`,
   compare: (jobs, columns) => `/v1/compare${query({ jobs: jobs.join(","), columns: columns?.join(",") })}`,
 };
+
+export const serviceWorker = "/service-worker.js";
 
 export const page = {
   jobs: (filters) => `/${query(filters)}`,
@@ -49,6 +52,9 @@ const ROUTES = [
   [/^\/datasets\/([^/]+)$/, "dataset"],
   [/^\/compare$/, "compare"],
 ];
+
+export const moduleOf = (name) => `/static/pages/${name}.js`;
+export const pageModules = () => ROUTES.map(([, name]) => moduleOf(name));
 
 /** The name of the page at a path, and the id in it if there is one. */
 export function route(path) {
