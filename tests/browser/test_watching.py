@@ -5,7 +5,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.stack import Stack, digits_spec
+from tests.stack import Stack, digits_spec, wait_for
 
 DYING = {
     "network": {"hidden": [40, 40]},
@@ -244,7 +244,7 @@ def test_what_was_never_looked_at_is_missed_when_the_service_is_away(
 ) -> None:
     job_id = stack.post(digits_spec())
     page.goto("/")
-    page.wait_for_function("() => caches.match('/').then((found) => Boolean(found))")
+    wait_for(lambda: page.evaluate("caches.match('/').then(Boolean)"), what="the pages are kept")
     stack.stop("service.api")
     page.goto(f"/jobs/{job_id}")
     expect(page.get_by_role("alert")).to_contain_text("does not answer")
