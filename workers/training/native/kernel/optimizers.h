@@ -39,10 +39,27 @@ struct SquareSums {
     }
 };
 
-// A run of parameters and what the optimizer remembers of each.
+// Rows of parameters, `stride` apart, and what the optimizer remembers of each.
 template <class T>
 struct Run {
     T *weights, *first, *second;
+    int64_t stride;
+};
+
+// The gradient of a run: rows of `columns` values, whole vectors, `stride` apart.
+template <class T>
+struct Slopes {
+    const T* values;
+    int rows, columns;
+    int64_t stride;
+
+    // f(place in the run, the gradient there), vector by vector.
+    template <class F>
+    inline __attribute__((always_inline)) void each(int64_t run_stride, F f) const {
+        for (int m = 0; m < rows; m++)
+            for (int n = 0; n < columns; n += Vector<T>::SIZE)
+                f(m * run_stride + n, *(const typename Vector<T>::type*)(values + m * stride + n));
+    }
 };
 
 template <class T>
@@ -52,8 +69,7 @@ class Mover {
     virtual ~Mover() = default;
     // The numbers of a step: `rates` of the plan, and what all gradients are multiplied with.
     virtual void start(const Member& member, const double* rates, T factor) = 0;
-    // Moves whole vectors; `gradient` may be overwritten.
-    virtual void move(const Run<T>& run, const T* gradient, int count, SquareSums<T>& sums) const = 0;
+    virtual void move(const Run<T>& run, const Slopes<T>& slopes, SquareSums<T>& sums) const = 0;
     // The direction is the gradient itself, and its squares are not added up twice.
     bool follows_gradient = false;
 };
@@ -83,18 +99,21 @@ class SgdMover final : public Mover<T> {
         this->follows_gradient = !has_momentum_ && decay_ == 0 && factor == 1;
     }
 
-    void move(const Run<T>& run, const T* gradient, int count, SquareSums<T>& sums) const override {
+    void move(const Run<T>& run, const Slopes<T>& slopes, SquareSums<T>& sums) const override {
+        SquareSums<T> local = sums;  // in registers, which writing to the weights leaves alone
         if (this->follows_gradient) {
-            for (int i = 0; i < count; i += Vector<T>::SIZE) {
-                V &w = *(V*)(run.weights + i), g = *(const V*)(gradient + i);
-                sums.add(g, w);
-                w += g * rate_;
-            }
+            const T rate = rate_;
+            slopes.each(run.stride, [&](int64_t i, V g) {
+                V& w = *(V*)(run.weights + i);
+                local.add(g, w);
+                w += g * rate;
+            });
+            sums = local;
             return;
         }
-        for (int i = 0; i < count; i += Vector<T>::SIZE) {
-            V &w = *(V*)(run.weights + i), g = *(const V*)(gradient + i);
-            sums.add(g, w);
+        slopes.each(run.stride, [&](int64_t i, V g) {
+            V& w = *(V*)(run.weights + i);
+            local.add(g, w);
             V direction = g * factor_;
             if (decay_ != 0) direction += w * decay_;
             if (has_momentum_) {
@@ -102,9 +121,10 @@ class SgdMover final : public Mover<T> {
                 velocity = velocity * momentum_ + direction;
                 direction = nesterov_ ? direction + velocity * momentum_ : velocity;
             }
-            sums.add_direction(direction);
+            local.add_direction(direction);
             w += direction * rate_;
-        }
+        });
+        sums = local;
     }
 
   private:
@@ -130,20 +150,22 @@ class AdamMover final : public Mover<T> {
         factor_ = factor;
     }
 
-    void move(const Run<T>& run, const T* gradient, int count, SquareSums<T>& sums) const override {
-        for (int i = 0; i < count; i += Vector<T>::SIZE) {
+    void move(const Run<T>& run, const Slopes<T>& slopes, SquareSums<T>& sums) const override {
+        SquareSums<T> local = sums;
+        slopes.each(run.stride, [&](int64_t i, V g) {
             V &w = *(V*)(run.weights + i), &mean = *(V*)(run.first + i);
-            V &square = *(V*)(run.second + i), g = *(const V*)(gradient + i);
-            sums.add(g, w);
+            V& square = *(V*)(run.second + i);
+            local.add(g, w);
             g *= factor_;
             if (decay_ != 0) g += w * decay_;
             mean = mean * beta1_ + g * rest1_;
             square = square * beta2_ + g * g * rest2_;
             V direction = mean / (square_root(square) * correction_ + eps_);
             if (share_ != 0) direction += w * share_;
-            sums.add_direction(direction);
+            local.add_direction(direction);
             w += direction * rate_;
-        }
+        });
+        sums = local;
     }
 
   private:
@@ -168,11 +190,11 @@ class RmsPropMover final : public Mover<T> {
         factor_ = factor;
     }
 
-    void move(const Run<T>& run, const T* gradient, int count, SquareSums<T>& sums) const override {
-        for (int i = 0; i < count; i += Vector<T>::SIZE) {
+    void move(const Run<T>& run, const Slopes<T>& slopes, SquareSums<T>& sums) const override {
+        SquareSums<T> local = sums;
+        slopes.each(run.stride, [&](int64_t i, V g) {
             V &w = *(V*)(run.weights + i), &square = *(V*)(run.first + i);
-            V g = *(const V*)(gradient + i);
-            sums.add(g, w);
+            local.add(g, w);
             g *= factor_;
             if (decay_ != 0) g += w * decay_;
             square = square * alpha_ + g * g * rest_;
@@ -182,9 +204,10 @@ class RmsPropMover final : public Mover<T> {
                 velocity = velocity * momentum_ + direction;
                 direction = velocity;
             }
-            sums.add_direction(direction);
+            local.add_direction(direction);
             w += direction * rate_;
-        }
+        });
+        sums = local;
     }
 
   private:

@@ -44,11 +44,16 @@ inline __attribute__((always_inline)) void tile(int depth, Left<T> left, const T
         for (int n = 0; n < NR; n++) *(V*)(c + m * c_stride + n * N) = sum[m][n];
 }
 
+// Rows of a tile: as many sums as the registers hold beside a row of B and a value of A, since each
+// is added to only every few cycles. 32 registers of 64 bytes, or 16 of 32.
+template <int NR>
+constexpr int TALLEST = VECTOR_BYTES == 64 ? (NR > 2 ? 4 : 8) : 6;
+
 // C [rows, NR vectors] by tiles. `rows` is a multiple of 4.
 template <class T, int NR>
 inline void column(int rows, int depth, Left<T> left, const T* b, int64_t b_stride, T* c,
                    int64_t c_stride, const T* start, bool adds) {
-    constexpr int MR = NR > 2 || VECTOR_BYTES < 64 ? 4 : 8;
+    constexpr int MR = TALLEST<NR>;
     int m = 0;
     auto run = [&](auto size) {
         constexpr int R = decltype(size)::value;
@@ -56,7 +61,8 @@ inline void column(int rows, int depth, Left<T> left, const T* b, int64_t b_stri
                        c + m * c_stride, c_stride, start ? start + m : nullptr, adds);
         m += R;
     };
-    while (m + MR <= rows) run(std::integral_constant<int, MR>());
+    while (m + MR <= rows && rows - m != MR + 2)  // not with 2 rows to go: 8 are twice 4
+        run(std::integral_constant<int, MR>());
     while (m < rows) run(std::integral_constant<int, 4>());
 }
 

@@ -200,8 +200,7 @@ class Trainer {
 
     void move_tile(const Member& member, int i, int64_t place, int rows, int columns,
                    const T* tile, SquareSums<T>& sums) {
-        for (int m = 0; m < rows; m++, place += net_.padded[i + 1])
-            mover_->move(run(member, i, place), tile + m * PANEL, columns, sums);
+        mover_->move(run(member, i, place), {tile, rows, columns, PANEL}, sums);
         sums.fold(squares_[i]);
     }
 
@@ -213,13 +212,14 @@ class Trainer {
         };
         T* weights = place < net_.layers ? net_.weights(member, place)
                                          : static_cast<T*>(member.values);
-        return {weights + offset, at(0), at(1)};
+        return {weights + offset, at(0), at(1), place < net_.layers ? net_.padded[place + 1] : 0};
     }
 
     void move_values(const Member& member, int i) {
         SquareSums<T> sums;
         const int64_t offset = int64_t(i) * program_.values;
-        mover_->move(run(member, net_.layers, offset), values_.get() + offset, program_.values, sums);
+        mover_->move(run(member, net_.layers, offset),
+                     {values_.get() + offset, 1, program_.values, 0}, sums);
         sums.fold(squares_[i]);
     }
 
@@ -249,7 +249,7 @@ class Trainer {
             SquareSums<T> sums;
             for (int64_t j = 0; j < count; j += PANEL) {
                 const int some = int(std::min<int64_t>(PANEL, count - j));
-                mover_->move(run(member, i, j), gradients_[i].get() + j, some, sums);
+                mover_->move(run(member, i, j), {gradients_[i].get() + j, 1, some, 0}, sums);
                 sums.fold(squares_[i]);
             }
         }

@@ -4,6 +4,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 namespace subgrad {
 
 #if defined(__AVX512F__)
@@ -58,6 +62,31 @@ inline void transpose_block(const float* const* rows, float* out, int64_t stride
         for (int r = 0; r < 16; r++) lines[r] = mixed[r];
     }
     for (int r = 0; r < 16; r++) *(V*)(out + r * stride) = lines[r];
+}
+#elif defined(__AVX2__)
+// 8 rows of 8: pairs of values, then fours, then the halves of the registers.
+inline void transpose_eight(const float* const* rows, int from, float* out, int64_t stride) {
+    __m256 pair[8], four[8];
+    for (int r = 0; r < 8; r += 2) {
+        const __m256 even = _mm256_loadu_ps(rows[r] + from), odd = _mm256_loadu_ps(rows[r + 1] + from);
+        pair[r] = _mm256_unpacklo_ps(even, odd);
+        pair[r + 1] = _mm256_unpackhi_ps(even, odd);
+    }
+    for (int r = 0; r < 8; r += 4)
+        for (int j = 0; j < 2; j++) {
+            four[r + 2 * j] = _mm256_shuffle_ps(pair[r + j], pair[r + 2 + j], 0x44);
+            four[r + 2 * j + 1] = _mm256_shuffle_ps(pair[r + j], pair[r + 2 + j], 0xee);
+        }
+    for (int c = 0; c < 4; c++) {
+        _mm256_storeu_ps(out + c * stride, _mm256_permute2f128_ps(four[c], four[c + 4], 0x20));
+        _mm256_storeu_ps(out + (c + 4) * stride, _mm256_permute2f128_ps(four[c], four[c + 4], 0x31));
+    }
+}
+
+template <>
+inline void transpose_block(const float* const* rows, float* out, int64_t stride) {
+    for (int r = 0; r < 16; r += 8)
+        for (int c = 0; c < 16; c += 8) transpose_eight(rows + r, c, out + c * stride + r, stride);
 }
 #endif
 
