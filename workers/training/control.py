@@ -35,6 +35,12 @@ class Control:
             self._everything = True
             self.pending = True
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody is to train on: all the work that prepares it is in vain."""
+        with self._lock:
+            return self._everything
+
     def drain(self) -> None:
         """Finish the epoch at hand, save a checkpoint of every member, and stop."""
         self.is_draining = True

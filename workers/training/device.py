@@ -1,4 +1,5 @@
-"""Which device trains. Reads no environment: the name comes from the spec."""
+"""Which device trains, and how much memory it has to give. Reads no environment: the name comes
+from the spec."""
 
 from typing import Literal
 
@@ -19,3 +20,9 @@ def select_device(name: Literal["auto", "cpu", "cuda"]) -> torch.device:
     if name == "cuda" or (name == "auto" and torch.cuda.is_available()):
         return torch.device("cuda")
     return torch.device("cpu")
+
+
+def free_bytes(device: torch.device) -> int:
+    """What a CUDA device has left for this process and others."""
+    free, _total = torch.cuda.mem_get_info(device)
+    return int(free)

@@ -73,13 +73,14 @@ def train(
     `back_end` is for tests and benchmarks. Left out, it follows from spec, device and installation.
     """
     back_end, keeping = back_end or choose_back_end(cohort.spec, device), keeping or Keeping()
+    control = control or Control()
     try:
-        setting = _set_up(cohort, device, data_home)
+        setting = _set_up(cohort, device, data_home, control)
     except InvalidData as error:
         yield FailedEvent(member=None, reason=Reason.INVALID_DATA, detail=str(error))
         return
     about = environment(setting.shapes, device, threads, back_end.name)
-    training = _Training(cohort, setting, back_end, control or Control(), clock)
+    training = _Training(cohort, setting, back_end, control, clock)
     training.keep(keeping, stamp(about))
     yield StartedEvent(
         members=[member.id for member in cohort.members],
@@ -89,7 +90,9 @@ def train(
     yield from training.run(threads)
 
 
-def _set_up(cohort: Cohort, device: torch.device, data_home: Path | None) -> Setting:
+def _set_up(
+    cohort: Cohort, device: torch.device, data_home: Path | None, control: Control
+) -> Setting:
     spec = cohort.spec
     data, shapes = load(spec, data_home), Shapes.of(spec)
     train = PartTensors.of(data.train, shapes, device)
@@ -100,7 +103,7 @@ def _set_up(cohort: Cohort, device: torch.device, data_home: Path | None) -> Set
         validation=PartTensors.of(data.validation, shapes, device),
         batches=Batches(data.train.count, spec.batch_size, shapes.tile),
         device=device,
-        optima=find_optima(problems, train, shapes.widths),
+        optima=find_optima(problems, train, shapes.widths, lambda: control.is_over),
     )
 
 

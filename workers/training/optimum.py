@@ -7,7 +7,7 @@ once for each loss, so that all members with that loss share it.
 Legend: N examples, F features, C outputs.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,10 +59,14 @@ def problem(spec: JobSpec) -> Problem | None:
 
 
 def find_optima(
-    problems: Iterable[Problem | None], part: PartTensors, widths: tuple[int, ...]
+    problems: Iterable[Problem | None],
+    part: PartTensors,
+    widths: tuple[int, ...],
+    is_over: Callable[[], bool] = lambda: False,
 ) -> dict[Problem, Optimum]:
     """The optimum of each problem over a part of F features and C targets. One that is too large,
-    or whose solution is not certain, is missing."""
+    or whose solution is not certain, is missing; so are all that are left when `is_over`, which is
+    asked before each, says that nobody needs them."""
     wanted = sorted({one for one in problems if one is not None})
     if not wanted:
         return {}
@@ -71,7 +75,7 @@ def find_optima(
     design = np.column_stack([features, np.ones(part.count)])
     if not (np.isfinite(design).all() and np.isfinite(targets).all()):
         return {}
-    found = {one: _solve(one, design, targets) for one in wanted}
+    found = {one: None if is_over() else _solve(one, design, targets) for one in wanted}
     return {one: optimum for one, optimum in found.items() if optimum is not None}
 
 

@@ -4,7 +4,7 @@ in any precision.
 Legend: K members, U units of a hidden layer.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from workers.training.arrays import Array, transfer
 from workers.training.bifurcation import Bifurcation
 from workers.training.chunk import BackEnd, Chunk, ChunkMaker, Setting
 from workers.training.cohort import Member
+from workers.training.device import free_bytes
 from workers.training.evaluation import Evaluator, PassSums, Slice, UnitProbes, slices
 from workers.training.network import Workspace
 from workers.training.probes import RankSamples, norms_of
@@ -23,6 +24,9 @@ from workers.training.step import Stepper
 
 CACHE_BYTES = 16 << 20
 GPU_BYTES = 1 << 30
+GPU_SHARE = 4
+"""A stack gets one part in so many of a GPU's free memory: the passes over the data and PyTorch's
+own workspaces need as much again, and other processes may train there too."""
 
 
 class StackedTorch(BackEnd):
@@ -30,22 +34,30 @@ class StackedTorch(BackEnd):
 
     name = "stacked-torch"
 
+    def __init__(self, free_bytes: Callable[[torch.device], int] = free_bytes) -> None:
+        """`free_bytes`: what a GPU has left."""
+        self._free_bytes = free_bytes
+
     def lane(self, setting: Setting) -> ChunkMaker:
         workspace, fast = Workspace(), self.chunk_size(setting)
         return lambda members, state: StackedChunk(members, setting, state, workspace, fast)
 
     def chunk_size(self, setting: Setting) -> int:
-        """As many as keep parameters, gradients and activations within the cache, between 1 and
-        128."""
+        """As many as keep parameters, gradients and activations within the cache, or on a GPU
+        within a part of the free memory; between 1 and 128."""
         shapes, batches = setting.shapes, setting.batches
         sides = zip(shapes.padded_fan_ins, shapes.padded_widths[1:], strict=True)
         parameters, features = sum(i * o for i, o in sides), shapes.padded_widths[0]
         per_example = 3 * sum(shapes.computed) + features + 2 * sum(shapes.gathered)
         values = 2 * parameters + batches.rows * per_example
         size = values * torch.finfo(shapes.work).bits // 8
-        budget = CACHE_BYTES if setting.device.type == "cpu" else GPU_BYTES
-        fits = max(1, min(128, budget // size))
+        fits = max(1, min(128, self._budget(setting.device) // size))
         return 1 << (fits.bit_length() - 1)
+
+    def _budget(self, device: torch.device) -> int:
+        if device.type == "cpu":
+            return CACHE_BYTES
+        return min(GPU_BYTES, self._free_bytes(device) // GPU_SHARE)
 
 
 class StackedChunk(Chunk):

@@ -8,8 +8,10 @@ import torch
 
 from service.domain.events import EndEvent, EpochEvent, StoppedEvent, TrainingEvent
 from service.domain.spec import JobSpec
-from workers.training import Cohort, Control, Member, train
+from workers.training import Cohort, Control, Member, engine, train
+from workers.training.back_ends import choose_back_end
 from workers.training.chunk import BackEnd
+from workers.training.stacked import StackedTorch
 
 CPU = torch.device("cpu")
 
@@ -46,6 +48,13 @@ class Story:
         ]
         ending = [] if self.end is None else [f"{self.end.outcome} {self.end.diverged_at_step}"]
         return told + ending
+
+
+def is_told_already(spec: JobSpec) -> bool:
+    """Whether this is the turn of stacked PyTorch (the fixture `back_end`), and the spec one that it
+    trained in the turn of the chosen back end too: once is enough."""
+    is_stackeds_turn = engine.choose_back_end is not choose_back_end
+    return is_stackeds_turn and choose_back_end(spec, CPU).name == StackedTorch.name
 
 
 def cohort_of(specs: Iterable[JobSpec]) -> Cohort:

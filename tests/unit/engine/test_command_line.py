@@ -24,6 +24,11 @@ runpy.run_module("workers.training", run_name="__main__", alter_sys=True)
 """
 
 
+@pytest.fixture(autouse=True, scope="module")
+def back_end() -> None:
+    """The program has no other back end than the engine."""
+
+
 def written(folder: Path, name: str, **changes: Any) -> str:
     path = folder / name
     path.write_text(json.dumps(SMALL | changes), encoding="utf-8")

@@ -10,9 +10,15 @@ from service.domain.events import EpochEvent
 from service.domain.spec import JobSpec
 from tests.unit.engine.running import CPU, run_all
 from workers.training import DeviceUnavailable, select_device
+from workers.training.step import Stepper
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="NO CUDA DEVICE HERE")
 CUDA = torch.device("cuda")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def back_end() -> None:
+    """Only stacked PyTorch trains on a GPU."""
 
 
 def members(count: int, **changes: Any) -> list[JobSpec]:
@@ -80,6 +86,26 @@ def test_a_member_is_the_same_in_every_stack_on_cuda(precision: str) -> None:
 def test_a_run_on_cuda_can_be_repeated() -> None:
     specs = members(3, activation={"name": "rrelu"})
     assert bits(specs) == bits(specs)
+
+
+@pytest.mark.gpu
+@needs_cuda
+@pytest.mark.parametrize("activation", ["relu", "prelu", "rrelu", "gelu"])
+def test_no_step_makes_the_host_wait(activation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By PyTorch's own word; test_waiting.py says the same of the operations, without a GPU."""
+    step, steps = Stepper.step, []
+
+    def strict(self: Stepper, *args: Any) -> None:
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            step(self, *args)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        steps.append(1)
+
+    monkeypatch.setattr(Stepper, "step", strict)
+    run_all(members(3, activation={"name": activation}), device=CUDA)
+    assert len(steps) == 28
 
 
 @pytest.mark.gpu

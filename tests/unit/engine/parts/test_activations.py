@@ -205,6 +205,37 @@ def test_the_derivative_is_the_limit_of_differences_away_from_kinks(spec: Activa
     assert float(((up - down) / (2 * e) - alone(spec, away)[1]).abs().max()) < bound
 
 
+class _OfTheEngine(torch.autograd.Function):
+    """The engine's value and derivative as one of autograd's functions."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, kernel: Kernel) -> Tensor:
+        ctx.kernel = kernel
+        ctx.save_for_backward(z)
+        return pass_through(kernel, z.detach(), torch.ones_like(z))[0]
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None]:
+        (z,) = ctx.saved_tensors
+        return pass_through(ctx.kernel, z.detach(), upstream[0])[1], None
+
+
+@pytest.mark.parametrize("spec", ACTIVATIONS, ids=label)
+def test_gradcheck_agrees_away_from_kinks(spec: Activation) -> None:
+    """With every convention: away from the kink it must not be seen."""
+    away = (-7.3, -2.2, -0.61, -0.13, 0.07, 0.19, 0.83, 2.4, 5.1, 7.7)
+    z = stacked([x for x in away if all(abs(x - k) > 0.01 for k in spec.kinks)], 1)
+    kernel = kernel_for([spec])
+    assert torch.autograd.gradcheck(
+        lambda leaf: _OfTheEngine.apply(leaf, kernel),  # type: ignore[no-untyped-call]
+        (z.clone().requires_grad_(),),
+        eps=1e-6,
+        atol=1e-6,
+        # A softplus of a large beta turns within a step of the differences.
+        rtol=1e-3 if getattr(spec, "beta", 1.0) > 10 else 1e-5,
+    )
+
+
 @pytest.mark.parametrize(
     "group",
     [list(specs) for _, specs in groupby(ACTIVATIONS, key=lambda spec: spec.name)],

@@ -17,6 +17,7 @@ from sklearn.linear_model import LinearRegression, QuantileRegressor
 from service.domain.spec import JobSpec
 from tests.unit.engine.parts.trainings import final_parameters
 from tests.unit.engine.running import CPU, run_all, run_one
+from workers.training import Control
 from workers.training import optimum as module
 from workers.training.data import load
 from workers.training.optimum import Optimum, find_optima, problem
@@ -244,3 +245,21 @@ def test_members_with_the_same_loss_share_one_solution(monkeypatch: pytest.Monke
     assert len(solutions) == 2
     alone = [run_one(spec_of(DATA[2], loss)) for loss in losses]
     assert [story.bits for story in together] == [story.bits for story in alone]
+
+
+def test_no_optimum_is_looked_for_once_everybody_is_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    solved: list[Any] = []
+    control, solve_one = Control(), module._solve
+
+    def stop_at_first(one: module.Problem, *rest: Any) -> Optimum | None:
+        solved.append(one)
+        control.stop_all()
+        return solve_one(one, *rest)
+
+    monkeypatch.setattr(module, "_solve", stop_at_first)
+    losses = [{"name": "quantile", "q": q} for q in (0.1, 0.5, 0.9)]
+    stories = run_all([spec_of(DATA[2], loss) for loss in losses], control=control)
+    assert solved == [("quantile", 0.1)]
+    assert all(story.was_stopped for story in stories)
