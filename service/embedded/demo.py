@@ -1,4 +1,4 @@
-"""`make demo`: four jobs through the real service, and what was measured of them.
+"""`make demo`: four jobs through the real service and what was measured of them, then a study.
 
 Uses the client as anybody does. Three jobs differ only in the derivative of ReLU at 0; the fourth
 has a learning rate that kills units.
@@ -21,6 +21,7 @@ from service.domain.job import Job
 from service.domain.states import JobStatus
 from service.embedded import launcher
 from service.settings import Settings
+from service.studies.reports import wording
 
 _SPEC = {
     "dataset": {"name": "digits"},
@@ -32,6 +33,7 @@ _SPEC = {
     "batch_size": 64,
 }
 _KILLING_RATE = 1.0
+_STUDY = "softplus-limit"
 
 
 def demo_specs() -> list[dict[str, Any]]:
@@ -94,7 +96,26 @@ def _train_and_report(url: str, console: Console, stop: threading.Event) -> Tabl
         table = _table(client, jobs)
         console.print(table)
         console.print(f"Posted, trained and read back in {time.monotonic() - started:.1f} s.")
+        _study(client, console, stop)
         return table
+
+
+def _study(client: Subgrad, console: Console, stop: threading.Event) -> None:
+    """One quick study, and its verdict."""
+    study = client.studies.create(_STUDY)
+    console.print(f"\nA study asks whether this is true: {study.claim}")
+    with console.status("Training for the study …"):
+        while not study.is_terminal and not stop.wait(0.1):
+            study = client.studies.get(study.id)
+    if study.status is not JobStatus.SUCCEEDED:
+        return
+    report = client.studies.report(study.id)
+    took = (study.finished_at or study.created_at) - study.created_at
+    jobs = f"{report.findings.jobs} jobs, {took.total_seconds():.1f} s"
+    console.print(f"Verdict: {report.findings.verdict.value} ({jobs})", style="bold")
+    for one in report.findings.statements:
+        console.print(f"  {one.text}\n    {wording.decision(one)}", highlight=False)
+    console.print(f"  subgrad study report {study.id} has the numbers, and the jobs behind them.")
 
 
 def _watch(client: Subgrad, jobs: list[Job], console: Console, stop: threading.Event) -> list[Job]:

@@ -141,10 +141,10 @@ def test_the_demo_shows_four_jobs_and_ends_and_can_be_run_again(tmp_path: Path) 
             env=environment | {"COLUMNS": "160"},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
             check=False,
         )
         assert demo.returncode == 0, demo.stderr
-        for expected in ("relu'(0) = 0.5", "kink hits", "learning rate 1", "/docs"):
+        for expected in ("relu'(0) = 0.5", "kink hits", "learning rate 1", "Verdict: ", "/docs"):
             assert expected in demo.stdout
         assert "Traceback" not in demo.stderr

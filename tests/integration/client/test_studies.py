@@ -1,0 +1,78 @@
+"""Studies from the command line and from both clients."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from service.client import AsyncSubgrad, InvalidRequest, NotFound, Subgrad
+from service.domain.states import JobStatus
+from tests.integration.client.commands import CommandLine, is_readable
+
+OPTIONS = {"seeds": 2, "betas": [1, 10], "hidden": [4], "epochs": 1}
+SETTINGS = [f"--set={name}={json.dumps(value)}" for name, value in OPTIONS.items()][1:]
+
+
+@pytest.fixture
+def subgrad(url: str) -> CommandLine:
+    return CommandLine(url)
+
+
+def test_a_study_is_run_listed_shown_and_reported(subgrad: CommandLine, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    ran = subgrad("study", "run", "softplus-limit", "--seeds=2", *SETTINGS, f"--output={page}")
+    assert ran.code == 0, ran.errors
+    assert "softplus-limit: " in ran.out
+    assert "after Holm" in ran.out
+    assert page.read_text().startswith("<!doctype html>")
+    (newest, *_) = subgrad("study", "ls", "--json", "--template=softplus-limit").json
+    assert newest["options"]["seeds"] == 2
+    assert newest["id"] in ran.out
+    listed = subgrad("study", "ls")
+    assert newest["id"] in listed.out
+    assert is_readable(listed.out)
+    assert newest["claim"][:30] in subgrad("study", "show", newest["id"]).out
+    report = subgrad("study", "report", newest["id"])
+    assert report.out.startswith("# softplus-limit: ")
+    assert "/jobs/job_" in report.out
+    assert subgrad("study", "report", newest["id"], "--json").json["study"]["id"] == newest["id"]
+    assert subgrad("study", "cancel", newest["id"]).code == 4, "it has ended"
+
+
+def test_templates_are_listed(subgrad: CommandLine) -> None:
+    assert "mse-versus-mae\n" in subgrad("study", "templates").out
+    names = [one["name"] for one in subgrad("study", "templates", "--json").json["templates"]]
+    assert "vanishing-gradient" in names
+
+
+def test_what_cannot_be_studied_is_told_with_its_field(subgrad: CommandLine) -> None:
+    single = subgrad("study", "run", "softplus-limit", "--seeds=1")
+    assert single.code == 4
+    assert "/overrides/seeds" in single.errors
+    assert "no template" in subgrad("study", "run", "alchemy").errors
+    assert subgrad("study", "run", "softplus-limit", "--set", "seeds").code == 2
+
+
+def test_the_client_runs_a_study(client: Subgrad) -> None:
+    study = client.studies.create("softplus-limit", overrides=OPTIONS)
+    with pytest.raises(NotFound):
+        client.studies.report(study.id)
+    ended = client.studies.wait(study.id, timeout_s=120)
+    assert ended.status is JobStatus.SUCCEEDED
+    report = client.studies.report(study.id)
+    assert report.study == ended
+    assert client.studies.export(study.id).decode().startswith(f"# {report.title}")
+    assert next(client.studies.list()).id == study.id
+    with pytest.raises(InvalidRequest, match="template"):
+        client.studies.create("alchemy")
+
+
+def test_the_async_client_does_the_same(url: str) -> None:
+    async def run() -> JobStatus:
+        async with AsyncSubgrad(url) as client:
+            study = await client.studies.create("softplus-limit", overrides=OPTIONS)
+            cancelled = await client.studies.cancel(study.id)
+            return (await client.studies.wait(cancelled.id)).status
+
+    assert asyncio.run(run()) is JobStatus.CANCELLED
