@@ -7,6 +7,7 @@ training; a queued one at once. The last column is when the worker has started t
 """
 
 import argparse
+import os
 import random
 import statistics
 import tempfile
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -84,7 +86,8 @@ def _wait_for_epoch(http: httpx.Client, job_id: str) -> None:
 
 
 def _report(seconds: dict[str, list[float]]) -> None:
-    table = Table(title=f"From the request to cancel, {len(next(iter(seconds.values())))} jobs")
+    title = f"From the request to cancel, {len(next(iter(seconds.values())))} jobs"
+    table = Table(title=f"{title}; load {os.getloadavg()[0]:.1f}", box=box.MARKDOWN)
     for heading in ("what", "p50 (ms)", "p99 (ms)", "max (ms)"):
         table.add_column(heading, justify="left" if heading == "what" else "right")
     for what, values in seconds.items():

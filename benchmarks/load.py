@@ -2,27 +2,28 @@
 
     python -m benchmarks.load [--jobs 1000] [--clients 16]
 
-PostgreSQL and Redis of its own; API, dispatch and one worker as processes. The clients are threads
-of a process of their own, each with one connection. Twice: with the worker away while the jobs are
-posted, and with the worker at work from the start.
+PostgreSQL and Redis of its own; one API process, dispatch and one worker. The clients are a process
+of their own, see `benchmarks.clients`. Twice: with the worker away while the jobs are posted, and
+with the worker at work from the start. What else runs on the machine changes the jobs a second much
+more than the processor time of each job, which is reported beside them.
 """
 
 import argparse
-import multiprocessing
+import json
 import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import text
@@ -55,7 +56,10 @@ class Load:
     """One run."""
 
     accepted_per_s: float
+    median_ms: float
     slowest_ms: float
+    cpu_ms: dict[str, float]
+    """Processor time for each job, from the first POST to the last answer."""
     finished_s: float
     """From the first POST until all jobs had ended."""
     statuses: dict[str, int]
@@ -73,19 +77,23 @@ def main() -> None:
         )
         for at_work in (False, True)
     }
-    table = Table(title=f"{given.jobs} single jobs from {given.clients} clients, PostgreSQL, Redis")
-    for heading in ("run", "accepted/s", "slowest POST (ms)", "all ended (s)", "ends", "cohorts"):
+    title = f"{given.jobs} single jobs from {given.clients} clients, PostgreSQL, Redis"
+    headings = ["run", "accepted/s", "median (ms)", "slowest (ms)"]
+    headings += ["API CPU (ms/job)", "PostgreSQL", "clients", "all ended (s)", "ends", "cohorts"]
+    table = Table(title=f"{title}; load {os.getloadavg()[0]:.1f}", box=box.MARKDOWN)
+    for heading in headings:
         table.add_column(heading, justify="left" if heading in ("run", "ends") else "right")
     for name, load in runs.items():
         ends = ", ".join(f"{count} {status}" for status, count in load.statuses.items())
-        cells = (f"{load.accepted_per_s:.0f}", f"{load.slowest_ms:.0f}", f"{load.finished_s:.1f}")
-        table.add_row(name, *cells, ends, str(load.cohorts))
-    Console(width=110).print(table)
+        cells = [f"{load.accepted_per_s:.0f}", f"{load.median_ms:.0f}", f"{load.slowest_ms:.0f}"]
+        cells += [f"{cpu:.2f}" for cpu in load.cpu_ms.values()]
+        table.add_row(name, *cells, f"{load.finished_s:.1f}", ends, str(load.cohorts))
+    Console(width=140).print(table)
 
 
 def _run(jobs: int, clients: int, *, at_work: bool) -> Load:
     with _service() as (settings, start):
-        start("service.api")
+        api = psutil.Process(start("service.api"))
         start("service.dispatch")
         url = f"http://127.0.0.1:{settings.port}"
         _wait(url, "/healthz")
@@ -93,8 +101,9 @@ def _run(jobs: int, clients: int, *, at_work: bool) -> Load:
             start("workers")
             _wait(url, "/readyz")
         began = time.perf_counter()
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            took_s, slowest_s = pool.apply(post_all, (url, jobs, clients))
+        before = _cpu_s([api]), _cpu_s(_servers())
+        told = _post_all(settings.port, jobs, clients)
+        after = _cpu_s([api]), _cpu_s(_servers())
         posted = time.perf_counter()
         if not at_work:
             start("workers")
@@ -110,35 +119,40 @@ def _run(jobs: int, clients: int, *, at_work: bool) -> Load:
         cohorts = _count(database, moves)
         database.dispose()
     return Load(
-        accepted_per_s=jobs / took_s,
-        slowest_ms=1000 * slowest_s,
+        accepted_per_s=jobs / told["seconds"],
+        median_ms=1000 * told["median_s"],
+        slowest_ms=1000 * told["slowest_s"],
+        cpu_ms={
+            "API": 1000 * (after[0] - before[0]) / jobs,
+            "PostgreSQL": 1000 * (after[1] - before[1]) / jobs,
+            "clients": 1000 * told["cpu_s"] / jobs,
+        },
         finished_s=ended - (began if at_work else posted),
         statuses=statuses,
         cohorts=cohorts,
     )
 
 
-def post_all(url: str, jobs: int, clients: int) -> tuple[float, float]:
-    """Posts the jobs, each client one after another. Seconds for all, and for the slowest."""
-    together = threading.Barrier(clients + 1)
+def _post_all(port: int, jobs: int, clients: int) -> dict[str, float]:
+    asked = {"port": port, "spec": _SPEC, "jobs": jobs, "clients": clients}
+    command = [sys.executable, "-m", "benchmarks.clients"]
+    done = subprocess.run(
+        command, input=json.dumps(asked), text=True, stdout=subprocess.PIPE, check=True
+    )
+    told: dict[str, float] = json.loads(done.stdout)
+    return told
 
-    def post(client: int) -> float:
-        slowest = 0.0
-        with httpx.Client(base_url=url, timeout=60) as http:
-            http.get("/healthz")
-            together.wait()
-            for seed in range(client, jobs, clients):
-                start = time.perf_counter()
-                http.post("/v1/jobs", json=_SPEC | {"seed": seed}).raise_for_status()
-                slowest = max(slowest, time.perf_counter() - start)
-        return slowest
 
-    with ThreadPoolExecutor(clients) as pool:
-        work = [pool.submit(post, client) for client in range(clients)]
-        together.wait()
-        start = time.perf_counter()
-        slowest = max(one.result() for one in work)
-        return time.perf_counter() - start, slowest
+def _servers() -> list[psutil.Process]:
+    """The PostgreSQL that this process started, and the server's processes for its clients."""
+    found = [one for one in psutil.Process().children() if one.name() == "postgres"]
+    return [process for one in found for process in (one, *one.children())]
+
+
+def _cpu_s(processes: list[psutil.Process]) -> float:
+    """Processor seconds so far. Those of a process that has ended count with its parent."""
+    times = [one.cpu_times() for one in processes]
+    return sum(t.user + t.system + t.children_user + t.children_system for t in times)
 
 
 def _count(database: Database, query: str) -> int:
@@ -175,11 +189,14 @@ def _service() -> Iterator[tuple[Settings, Any]]:
         database.dispose()
         processes: list[subprocess.Popen[bytes]] = []
 
-        def start(module: str) -> None:
+        def start(module: str) -> int:
             with Path(os.devnull).open("wb") as nowhere:
                 command = [sys.executable, "-m", module]
                 environment = settings.as_environment()
-                processes.append(subprocess.Popen(command, env=environment, stderr=nowhere))
+                processes.append(
+                    subprocess.Popen(command, env=environment, stdout=nowhere, stderr=nowhere)
+                )
+            return processes[-1].pid
 
         try:
             yield settings, start

@@ -5,20 +5,23 @@
 Starts a PostgreSQL of its own. The first table writes the rows of 64 jobs x 20 epochs with 2
 hidden layers (epochs, layers, units) as the recorder does, fence included, against the same rows by
 plain INSERT. The second trains 64 members x 20 epochs in a training process, with a recorder that
-writes all of it into PostgreSQL and with a reader that drops it, by turns.
+writes all of it into PostgreSQL and with a reader that drops it, in pairs and by turns.
 """
 
 import argparse
+import os
 import statistics
 import struct
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import insert
@@ -104,31 +107,42 @@ def _events(members: list[str]) -> list[EpochEvent]:
 
 
 def _report_rows(databases: dict[str, Database], rounds: int) -> None:
-    table = Table(title=f"Rows per second, {MEMBERS} jobs x {EPOCHS} epochs, written by 500 events")
-    for heading in ("database", "rows", "recorder", "plain INSERT, layers", "recorder, layers"):
-        table.add_column(heading, justify="right")
+    """By the clock, and by the processor time of the slower of the two who work side by side."""
+    title = f"Rows per second, {MEMBERS} jobs x {EPOCHS} epochs, written by 500 events"
+    ways = ("recorder", "plain INSERT, layers", "recorder, layers")
+    by_processor = [f"{way}, by processor time" for way in ways]
+    table = _table(title, ("database", "rows", *ways, *by_processor))
     for name, database in databases.items():
-        written: list[float] = []
-        plain: list[float] = []
-        bulk: list[float] = []
+        written: list[tuple[float, float]] = []
+        plain: list[tuple[float, float]] = []
+        bulk: list[tuple[float, float]] = []
         for _ in range(rounds):
             held = _hold(database)
             events = _events(list(held))
             rows = len(events) * (1 + 2 * LAYERS)
-            written.append(rows / _time(_record, database, held, events))
+            written.append(_rates(rows, _record, database, held, events))
             layers = _layer_rows(list(_hold(database)))
-            plain.append(len(layers) / _time(_insert, database, layers))
+            plain.append(_rates(len(layers), _insert, database, layers))
             layers = _layer_rows(list(_hold(database)))
-            bulk.append(len(layers) / _time(_replace, database, layers))
-        cells = [f"{statistics.median(one):,.0f}" for one in (written, plain, bulk)]
+            bulk.append(_rates(len(layers), _replace, database, layers))
+        cells = [
+            f"{statistics.median(one[kind] for one in way):,.0f}"
+            for kind in (0, 1)
+            for way in (written, plain, bulk)
+        ]
         table.add_row(name, f"{rows:,}", *cells)
-    Console().print(table)
+    Console(width=200).print(table)
 
 
-def _time(work: Callable[..., object], *arguments: object) -> float:
-    start = time.perf_counter()
+def _rates(rows: int, work: Callable[..., object], *arguments: object) -> tuple[float, float]:
+    """Rows per second of the clock, and of the busier process's processor time: with a core for
+    each of them, the database's server and its client work side by side."""
+    servers = _servers()
+    served, worked, start = _cpu_s(*servers), time.process_time(), time.perf_counter()
     work(*arguments)
-    return time.perf_counter() - start
+    took = time.perf_counter() - start
+    busier = max(time.process_time() - worked, _cpu_s(*servers) - served)
+    return rows / took, rows / busier
 
 
 def _record(database: Database, held: dict[str, int], events: list[EpochEvent]) -> None:
@@ -162,35 +176,61 @@ def _replace(database: Database, rows: list[dict[str, Any]]) -> None:
 
 
 def _report_training(database: Database, rounds: int) -> None:
-    """Epoch 0 to the last end, recorded and dropped, by turns."""
+    """Pairs of a run that is recorded and one that is dropped; which comes first changes by turns,
+    for whatever else the machine does comes and goes."""
     ready = threading.Event()
     process = TrainingProcess(options=["--threads=2"], on_ready=ready.set)
     ready.wait()
     recorder = Recorder(database, max_attempts=3, stop=threading.Event())
     _train(process, _hold(database), None)  # loads the data set
     dropped, recorded = [], []
-    for _ in range(rounds):
-        dropped.append(_train(process, _hold(database), None))
-        recorded.append(_train(process, _hold(database), recorder))
+    for turn in range(rounds):
+        for is_recorded in (turn % 2 == 0, turn % 2 == 1):
+            run = _train(process, _hold(database), recorder if is_recorded else None)
+            (recorded if is_recorded else dropped).append(run)
     process.close()
-    ratios = [b / a for a, b in zip(dropped, recorded, strict=True)]
-    table = Table(title=f"Training {MEMBERS} members x {EPOCHS} epochs, 64-128-128-10, 2 lanes")
-    for heading in ("dropped (s)", "recorded (s)", "median of ratios", "least", "most"):
-        table.add_column(heading, justify="right")
-    table.add_row(
-        f"{statistics.median(dropped):.2f}",
-        f"{statistics.median(recorded):.2f}",
-        *(f"{one:.3f}" for one in (statistics.median(ratios), min(ratios), max(ratios))),
-    )
-    Console().print(table)
+    title = f"Training {MEMBERS} members x {EPOCHS} epochs, 64-128-128-10, 2 lanes"
+    table = _table(title, ("seconds", "dropped", "recorded", "median of ratios", "least", "most"))
+    for what in ("clock", "trainer's processor time", "recorder's", "PostgreSQL's"):
+        pairs = [(a[what], b[what]) for a, b in zip(dropped, recorded, strict=True)]
+        before, after = (statistics.median(one) for one in zip(*pairs, strict=True))
+        cells = [f"{before:.2f}", f"{after:.2f}"]
+        if what in ("clock", "trainer's processor time"):
+            ratios = [b / a for a, b in pairs]
+            cells += [f"{one:.3f}" for one in (statistics.median(ratios), min(ratios), max(ratios))]
+        table.add_row(what, *cells)
+    Console(width=110).print(table)
 
 
-def _train(process: TrainingProcess, held: dict[str, int], recorder: Recorder | None) -> float:
-    """Seconds from the command until the process has told everything (not: until it is stored)."""
+def _table(title: str, headings: Sequence[str]) -> Table:
+    table = Table(title=f"{title}; load {os.getloadavg()[0]:.1f}", box=box.MARKDOWN)
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if place else "left")
+    return table
+
+
+def _cpu_s(*processes: psutil.Process) -> float:
+    times = [one.cpu_times() for one in processes]
+    return sum(t.user + t.system + t.children_user + t.children_system for t in times)
+
+
+def _servers() -> list[psutil.Process]:
+    """The PostgreSQL that this process started, and the server's processes for its clients."""
+    found = [one for one in psutil.Process().children() if one.name() == "postgres"]
+    return [process for one in found for process in (one, *one.children())]
+
+
+def _train(
+    process: TrainingProcess, held: dict[str, int], recorder: Recorder | None
+) -> dict[str, float]:
+    """Seconds of each kind, from the command until the process has told everything (not: until
+    it is stored; but the processor time of the others is all that they needed)."""
     members = [
         Assignment(id=job, spec=job_spec(i, [WIDTH, WIDTH], EPOCHS)) for i, job in enumerate(held)
     ]
-    start = time.perf_counter()
+    trainer, servers = psutil.Process(process.pid), _servers()
+    trained, served = _cpu_s(trainer), _cpu_s(*servers)
+    start, worked = time.perf_counter(), time.process_time()
     process.send(Train(members=members))
     idle = threading.Event()
     took: list[float] = []
@@ -198,6 +238,7 @@ def _train(process: TrainingProcess, held: dict[str, int], recorder: Recorder | 
     def watch() -> None:
         process.wait_for_idle()
         took.append(time.perf_counter() - start)
+        took.append(_cpu_s(trainer) - trained)
         idle.set()
 
     threading.Thread(target=watch, daemon=True).start()
@@ -208,7 +249,12 @@ def _train(process: TrainingProcess, held: dict[str, int], recorder: Recorder | 
             left = recorder.record(left, notices)
     idle.wait()
     process.send(Stop(member=None))
-    return took[0]
+    return {
+        "clock": took[0],
+        "trainer's processor time": took[1],
+        "recorder's": time.process_time() - worked,
+        "PostgreSQL's": _cpu_s(*servers) - served,
+    }
 
 
 if __name__ == "__main__":

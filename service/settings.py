@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     largest_weights_mb: int = Field(
         64, ge=0, le=512, description="Largest checkpoint or final weights that are kept"
     )
+    upload_cache_mb: int = Field(
+        1024, ge=0, description="Files of uploaded data sets that a worker keeps for long"
+    )
     cancel_grace_s: float = Field(
         5.0, ge=0, description="Seconds a training process has to obey before it is killed"
     )

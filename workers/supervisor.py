@@ -53,7 +53,9 @@ class Supervisor:
         self._recorder = Recorder(
             self._database, max_attempts=settings.max_attempts, stop=self._stopping
         )
-        self._uploads = UploadCache(self._database, settings.data_home)
+        self._uploads = UploadCache(
+            self._database, settings.data_home, most_bytes=settings.upload_cache_mb << 20
+        )
         self._leases = Leases(
             self._database,
             self._worker,

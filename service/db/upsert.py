@@ -2,13 +2,15 @@
 COPY, which PostgreSQL alone has."""
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import Table
+from sqlalchemy import BigInteger, Column, LargeBinary, String, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from service.db.tables import Base
+from service.db.types import Measured, UtcTimestamp
 
 Rows = Sequence[dict[str, Any]]
 
@@ -57,13 +59,30 @@ def _copy(session: Session, table: Table, rows: Rows) -> bool:
     try:
         with session.begin_nested():
             driver: Any = session.connection().connection.driver_connection
-            into = f"COPY {table.name} ({columns}) FROM STDIN"
+            # Binary: the server, which has more to do than we, need not read numbers from text.
+            into = f"COPY {table.name} ({columns}) FROM STDIN WITH (FORMAT BINARY)"
             with driver.cursor() as cursor, cursor.copy(into) as copy:
+                copy.set_types([_binary_type(table.columns[name]) for name in names])
+                in_order = itemgetter(*names)
                 for row in rows:
-                    copy.write_row([row[name] for name in names])
+                    copy.write_row(in_order(row))
     except taken:
         return False
     return True
+
+
+_BINARY_TYPES = (
+    (BigInteger, "int8"),
+    (Measured, "float8"),
+    (UtcTimestamp, "timestamptz"),
+    (String, "varchar"),
+    (LargeBinary, "bytea"),
+)
+
+
+def _binary_type(column: Column[Any]) -> str:
+    """What binary COPY must be told of a column, which takes no value for another type's."""
+    return next(name for kind, name in _BINARY_TYPES if isinstance(column.type, kind))
 
 
 def _dialect(session: Session) -> str:

@@ -171,7 +171,7 @@ class Chaos:
                     for job_id in self.tally.accepted
                 )
 
-        wait_for(all_ended, what="every accepted job ends", timeout_s=240)
+        wait_for(all_ended, what="every accepted job ends", timeout_s=900)
         with database.reading() as session:
             self.tally.most_attempts = max(
                 jobs.find(session, job_id).attempt for job_id in self.tally.accepted

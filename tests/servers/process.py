@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -92,6 +92,7 @@ class ServerProcess:
         user: str | None,
         stop_signal: signal.Signals,
         death_signal: signal.Signals,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._stop_signal = stop_signal
         self._log = folder / "log"
@@ -107,7 +108,7 @@ class ServerProcess:
             self._process = subprocess.Popen(
                 [str(part) for part in command],
                 cwd=folder,
-                env=_environment(),
+                env=_environment() | dict(environment or {}),
                 user=user,
                 extra_groups=None if user is None else [],
                 stdin=subprocess.DEVNULL,
