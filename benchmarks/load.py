@@ -152,7 +152,7 @@ def _servers() -> list[psutil.Process]:
 def _cpu_s(processes: list[psutil.Process]) -> float:
     """Processor seconds so far. Those of a process that has ended count with its parent."""
     times = [one.cpu_times() for one in processes]
-    return sum(t.user + t.system + t.children_user + t.children_system for t in times)
+    return float(sum(t.user + t.system + t.children_user + t.children_system for t in times))
 
 
 def _count(database: Database, query: str) -> int:

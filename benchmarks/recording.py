@@ -183,7 +183,8 @@ def _report_training(database: Database, rounds: int) -> None:
     ready.wait()
     recorder = Recorder(database, max_attempts=3, stop=threading.Event())
     _train(process, _hold(database), None)  # loads the data set
-    dropped, recorded = [], []
+    dropped: list[dict[str, float]] = []
+    recorded: list[dict[str, float]] = []
     for turn in range(rounds):
         for is_recorded in (turn % 2 == 0, turn % 2 == 1):
             run = _train(process, _hold(database), recorder if is_recorded else None)
@@ -211,7 +212,7 @@ def _table(title: str, headings: Sequence[str]) -> Table:
 
 def _cpu_s(*processes: psutil.Process) -> float:
     times = [one.cpu_times() for one in processes]
-    return sum(t.user + t.system + t.children_user + t.children_system for t in times)
+    return float(sum(t.user + t.system + t.children_user + t.children_system for t in times))
 
 
 def _servers() -> list[psutil.Process]:

@@ -47,21 +47,29 @@ def _transport_options(url: str) -> dict[str, Any]:
     return {"socket_connect_timeout": 2.0, "socket_timeout": 5.0, "max_retries": 1}
 
 
-def queues(shared: str, own: str) -> list[Any]:
-    """What a worker listens to: the queue of all workers, and one of its own, which the broker
-    (RabbitMQ, that is) may remove once nobody has used it for ten minutes."""
-    return [Queue(shared), Queue(own, expires=600)]  # type: ignore[no-untyped-call]
+def queues(shared: str, own: str, *, has_gpu: bool) -> list[Any]:
+    """What a worker listens to: the queue of all workers, that of those with a GPU if it is one,
+    and one of its own, which the broker (RabbitMQ, that is) may remove once nobody has used it for
+    ten minutes."""
+    common = [shared, _for_gpus(shared)] if has_gpu else [shared]
+    return [*map(Queue, common), Queue(own, expires=600)]  # type: ignore[no-untyped-call]
+
+
+def _for_gpus(shared: str) -> str:
+    return f"{shared}.gpu"
 
 
 class TrainQueue:
     """Announces jobs to the workers."""
 
     def __init__(self, settings: Settings) -> None:
-        self._app = create_celery(settings)
+        self._app, self._queue = create_celery(settings), settings.queue
 
-    def announce(self, job_id: str) -> None:
-        """Tells one worker that this job waits. Raises one of BROKER_ERRORS."""
-        self._app.send_task(TRAIN_TASK, args=[job_id], retry=False)
+    def announce(self, job_id: str, *, needs_gpu: bool = False) -> None:
+        """Tells one worker, or one with a GPU, that this job waits. Raises one of
+        BROKER_ERRORS."""
+        queue = _for_gpus(self._queue) if needs_gpu else self._queue
+        self._app.send_task(TRAIN_TASK, args=[job_id], queue=queue, retry=False)
 
     def close(self) -> None:
         self._app.close()

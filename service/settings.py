@@ -46,7 +46,12 @@ class Settings(BaseSettings):
         "", description="Celery broker URL; empty: a private Valkey on a socket in the home folder"
     )
     queue: str = Field("subgrad", min_length=1, description="Name of the Celery queue")
-    worker_slots: int = Field(1, ge=1, le=64, description="Cohorts that a worker trains at a time")
+    worker_slots: int = Field(
+        1, ge=1, le=64, description="Cohorts that a worker without a GPU trains at a time"
+    )
+    gpus: str = Field(
+        "auto", description="GPUs, each a slot: UUIDs with commas, or `none`; `auto`: all of them"
+    )
     worker_threads: int = Field(
         0, ge=0, description="Threads of each slot; 0: the machine's cores divided by the slots"
     )

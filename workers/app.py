@@ -13,6 +13,7 @@ from celery.worker import state
 from service import logs
 from service.queue import BROKER_ERRORS, HEAR_TASK, create_celery, queues
 from service.settings import Settings
+from workers.device import place
 from workers.hearing import Hearing
 from workers.supervisor import Supervisor
 
@@ -25,13 +26,16 @@ _DEAF_GRACE_S = 10.0
 settings = Settings()
 # This process's own queue, for hearing itself. The broker may forget it soon after the worker.
 EARS = f"{settings.queue}.ears.{uuid4().hex}"
+placements = place(settings)
 app = create_celery(settings)
 app.conf.update(
     include=["workers.tasks"],
-    task_queues=queues(settings.queue, EARS),
+    task_queues=queues(
+        settings.queue, EARS, has_gpu=any(placement.gpu is not None for placement in placements)
+    ),
     # Threads: the work is done in training processes, a thread only waits for one.
     worker_pool="threads",
-    worker_concurrency=settings.worker_slots,
+    worker_concurrency=len(placements),
     worker_enable_remote_control=False,
     worker_send_task_events=False,
 )
@@ -50,7 +54,7 @@ def _configure_logs(**_: Any) -> None:
 @worker_init.connect  # type: ignore[untyped-decorator]
 def _start(**_: Any) -> None:
     global supervisor, hearing  # noqa: PLW0603  (one per process; Celery's signals carry no state)
-    supervisor = own = Supervisor(settings)
+    supervisor = own = Supervisor(settings, placements)
     supervisor.start()
     hearing = Hearing(
         send=lambda token: app.send_task(HEAR_TASK, args=[token], queue=EARS, retry=False),

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, cast
 
@@ -51,8 +51,14 @@ class TrainingProcess:
     """One `python -m workers.trainer`, started anew rather than forked: a fork of a process that
     has used torch or CUDA hangs."""
 
-    def __init__(self, *, options: Sequence[str], on_ready: Callable[[], None]) -> None:
-        """`options`: of `python -m workers.trainer`."""
+    def __init__(
+        self,
+        *,
+        options: Sequence[str],
+        on_ready: Callable[[], None],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`options`: of `python -m workers.trainer`. `environment`: None is our own."""
         self.inbox: Inbox = queue.Queue(_BACKLOG)
         self._on_ready = on_ready
         self._idle = threading.Event()
@@ -61,6 +67,7 @@ class TrainingProcess:
         self._ready_bytes = 0
         process = subprocess.Popen(
             [sys.executable, "-m", "workers.trainer", *options],
+            env=None if environment is None else dict(environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

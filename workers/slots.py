@@ -1,11 +1,11 @@
 """Room for one cohort at a time, with a training process that stays warm between cohorts."""
 
-import os
 import threading
 
 import structlog
 
 from service.settings import Settings
+from workers.device import Placement
 from workers.lifecycle import TrainingProcess
 
 _log = structlog.get_logger(__name__)
@@ -14,14 +14,16 @@ _log = structlog.get_logger(__name__)
 class Slot:
     """One of a worker's training processes. Used by one thread at a time."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, placement: Placement) -> None:
         options = {
-            "threads": threads_per_slot(settings),
+            "threads": placement.threads,
             "memory-mb": settings.trainer_memory_mb,
             "checkpoint-s": settings.checkpoint_s,
             "largest-mb": settings.largest_weights_mb,
             "data-home": settings.data_home,
         }
+        self.devices = placement.devices
+        self._environment = settings.as_environment() | placement.environment
         self._options = [f"--{name}={value}" for name, value in options.items()]
         self._may_grow_bytes = settings.trainer_growth_mb * 2**20
         self._loaded = threading.Event()
@@ -36,7 +38,11 @@ class Slot:
         """The training process, started if there is none."""
         if self._process is None or not self._process.is_alive:
             self._loaded = threading.Event()
-            self._process = TrainingProcess(options=self._options, on_ready=self._loaded.set)
+            self._process = TrainingProcess(
+                options=self._options,
+                on_ready=self._loaded.set,
+                environment=self._environment,
+            )
         return self._process
 
     def settle(self, *, grace_s: float) -> None:
@@ -54,9 +60,3 @@ class Slot:
     def close(self) -> None:
         if self._process is not None:
             self._process.close()
-
-
-def threads_per_slot(settings: Settings) -> int:
-    """Threads with which slots that are all busy do not fight for cores."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return settings.worker_threads or max(1, (cores or 1) // settings.worker_slots)

@@ -21,6 +21,7 @@ from service.domain.ids import new_id
 from service.domain.states import Reason
 from service.pulse import Pulse
 from service.settings import Settings
+from workers.device import Placement
 from workers.leases import Holding, Leases
 from workers.lifecycle import Exited, TrainingProcess
 from workers.protocol import Assignment, Drain, Notice, Stop, Train
@@ -40,13 +41,14 @@ _STOP_GRACE_S = 3.0
 class Supervisor:
     """One per worker process, with a training process for each slot."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, placements: Sequence[Placement]) -> None:
         self._settings = settings
         self._worker = Worker(
             id=new_id("wrk"),
             host=socket.gethostname(),
             pid=os.getpid(),
-            slots=settings.worker_slots,
+            slots=len(placements),
+            gpus=sum(placement.gpu is not None for placement in placements),
         )
         self._database = Database(settings.resolved_database_url)
         self._stopping = threading.Event()
@@ -63,7 +65,7 @@ class Supervisor:
             pulse=Pulse(settings, "worker"),
         )
         self._free: queue.Queue[Slot] = queue.Queue()
-        self._slots = [Slot(settings) for _ in range(settings.worker_slots)]
+        self._slots = [Slot(settings, placement) for placement in placements]
 
     def start(self) -> None:
         """Makes the worker known, and warms up the training processes."""
@@ -89,7 +91,7 @@ class Supervisor:
             return
         slot = self._free.get()
         try:
-            while not self._stopping.is_set() and (claimed := self._claim_next()):
+            while not self._stopping.is_set() and (claimed := self._claim_next(slot)):
                 self._see_through(slot, claimed)
         finally:
             self._free.put(slot)
@@ -108,10 +110,10 @@ class Supervisor:
             workers.remove(session, self._worker.id)
         self._database.dispose()
 
-    def _claim_next(self) -> list[Claim]:
+    def _claim_next(self, slot: Slot) -> list[Claim]:
         # Most messages of a cohort find nothing left to do, and need no lock to see it.
         with self._database.reading() as session:
-            if not turns.anything_waits(session):
+            if not turns.anything_waits(session, devices=slot.devices):
                 return []
         with self._database.writing() as session:
             return claims.claim_next(
@@ -120,6 +122,7 @@ class Supervisor:
                 limit=self._settings.cohort_size,
                 lease_s=self._settings.lease_s,
                 per_owner=self._settings.max_running_per_owner,
+                devices=slot.devices,
             )
 
     def _see_through(self, slot: "Slot", claimed: list[Claim]) -> None:

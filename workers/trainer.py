@@ -22,7 +22,15 @@ from pydantic import BaseModel
 from service.domain.events import FailedEvent, TrainingEvent
 from service.domain.states import Reason
 from workers.protocol import COMMAND, Drain, Idle, Ready, Saved, Stop, Train, Weights
-from workers.training import Cohort, Control, Keeping, Member, select_device, train
+from workers.training import (
+    Cohort,
+    Control,
+    DeviceUnavailable,
+    Keeping,
+    Member,
+    select_device,
+    train,
+)
 
 
 def main() -> None:
@@ -156,6 +164,8 @@ def _failure(error: Exception) -> FailedEvent:
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate" in str(error):
         reason = Reason.OUT_OF_MEMORY
         detail = "The training process ran out of memory: use a smaller network or batch."
+    elif isinstance(error, DeviceUnavailable):
+        reason, detail = Reason.INTERNAL, str(error)
     else:
         reason = Reason.INTERNAL
         detail = f"Training raised {type(error).__name__}; the worker's log has the traceback."

@@ -21,6 +21,7 @@ from service.api.dependencies import (
 )
 from service.api.openapi import JOB_LINKS, LOCATION, SPEC_BODY, answer_with, problems
 from service.api.pagination import decode_cursor, encode_cursor
+from service.api.placing import warn_of_device
 from service.api.plans import DryRun, answer_plan, look_back, planned
 from service.db import jobs, retries
 from service.domain.activations import Activation, AnyActivation
@@ -107,15 +108,16 @@ def submit_job(
     posted = parse_spec(raw, find_sizes)
     if refused := check(posted.spec, settings.limits):
         raise SpecRejected(refused)
+    warnings = warn(posted.spec) + warn_of_device([posted.spec], database, settings)
     if dry_run:
         pace, _ = look_back(database, settings)
-        return answer_plan(plan_job(posted.spec, warn(posted.spec), pace))
+        return answer_plan(plan_job(posted.spec, warnings, pace))
     idempotency = (idempotency_key, posted.digest) if idempotency_key else None
     with database.writing() as session:
         job = jobs.submit(
             session,
             posted.spec,
-            warn(posted.spec),
+            warnings,
             priority=priority,
             owner=access.owner,
             max_queued=settings.max_queued_jobs,

@@ -22,6 +22,7 @@ from service.api.dependencies import (
 from service.api.errors import invalid
 from service.api.openapi import LOCATION, SWEEP_BODY, SWEEP_LINKS, answer_with, problems
 from service.api.pagination import decode_cursor, encode_cursor
+from service.api.placing import warn_of_device
 from service.api.plans import DryRun, answer_plan, look_back, planned
 from service.api.validation import describe_spec_errors
 from service.db import sweeps
@@ -96,7 +97,10 @@ def submit_sweep(
     """Queue a job for each point of the axes: all of them, or none where one cannot run here. Or
     tell what they would cost."""
     found = expand(posted.sweep, settings.limits, describe_spec_errors, find_sizes)
-    members = [(member.spec, member.warnings) for member in found]
+    no_gpu = warn_of_device((member.spec for member in found), database, settings)
+    members = [
+        (one.spec, one.warnings + (no_gpu if one.spec.device == "cuda" else [])) for one in found
+    ]
     if dry_run:
         pace, slots = look_back(database, settings)
         return answer_plan(plan_sweep(members, pace, cohort_size=settings.cohort_size, slots=slots))

@@ -18,7 +18,7 @@ from service.db.tables import JobRow, OutboxRow
 from service.db.turns import next_in_line, note_served, running_by_owner, take_turn
 from service.db.types import now, now_once, now_plus
 from service.domain.base import JsonObject
-from service.domain.spec import JobSpec
+from service.domain.spec import ANY_DEVICE, Device, JobSpec
 from service.domain.states import JobStatus, Outcome, Reason
 
 Held = Mapping[str, int]
@@ -88,11 +88,18 @@ def claim(
 
 
 def claim_next(
-    session: Session, *, worker_id: str, limit: int, lease_s: float, per_owner: int = 0
+    session: Session,
+    *,
+    worker_id: str,
+    limit: int,
+    lease_s: float,
+    per_owner: int = 0,
+    devices: Sequence[Device] = ANY_DEVICE,
 ) -> list[Claim]:
-    """Claims the job whose turn it is, with its cohort; empty where there is none."""
+    """Claims the job whose turn it is among those for one of these devices, with its cohort, which
+    shares the device; empty where there is none."""
     take_turn(session)
-    job_id = next_in_line(session, per_owner=per_owner)
+    job_id = next_in_line(session, per_owner=per_owner, devices=devices)
     if job_id is None:
         return []
     return claim(

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from sqlalchemy import case, literal, select, update
 from sqlalchemy.orm import Session
 
-from service.db.tables import OutboxRow
+from service.db.tables import JobRow, OutboxRow
 from service.db.types import now, now_once, now_plus
+from service.domain.spec import WITHOUT_GPU
 
 
 def due(session: Session, *, limit: int) -> Sequence[str]:
@@ -18,6 +19,12 @@ def due(session: Session, *, limit: int) -> Sequence[str]:
         .limit(limit)
     )
     return session.scalars(query).all()
+
+
+def needing_gpu(session: Session, job_ids: Sequence[str]) -> set[str]:
+    """Which of the jobs only a worker with a GPU can train."""
+    on_gpu = select(JobRow.id).where(JobRow.id.in_(job_ids), JobRow.device.notin_(WITHOUT_GPU))
+    return set(session.scalars(on_gpu))
 
 
 def mark_announced(session: Session, job_ids: Sequence[str], *, republish_s: float) -> None:

@@ -48,9 +48,10 @@ class JobRow(Base, Owned):
     name: Mapped[str | None] = mapped_column(String(200))
     spec: Mapped[dict[str, Any]]
     warnings: Mapped[list[Any]]
-    # The next two repeat parts of the spec, for finding jobs by them.
+    # These repeat parts of the spec, for finding jobs by them.
     activation: Mapped[str] = mapped_column(_WORD)
     cohort_key: Mapped[str] = mapped_column(_WORD)
+    device: Mapped[str] = mapped_column(_WORD, default="auto", server_default="auto")
     epochs: Mapped[int]
     sweep_id: Mapped[str | None] = mapped_column(_ID)
     study_id: Mapped[str | None] = mapped_column(_ID)
@@ -372,6 +373,7 @@ class WorkerRow(Base):
     host: Mapped[str] = mapped_column(String(255))
     pid: Mapped[int]
     slots: Mapped[int]
+    gpus: Mapped[int] = mapped_column(default=0, server_default="0")
     ready: Mapped[bool] = mapped_column(default=False)
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime]

@@ -4,7 +4,7 @@ An owner is whoever jobs are accounted to: an API key. Until there are keys, eve
 `DEFAULT_OWNER`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Select, func, select, text
 from sqlalchemy.orm import Session
@@ -13,6 +13,7 @@ from service.db.tables import JobRow, OutboxRow, OwnerRow
 from service.db.types import now
 from service.db.upsert import insert_or_replace
 from service.domain.errors import QueueFull
+from service.domain.spec import ANY_DEVICE, Device
 from service.domain.states import JobStatus
 
 # Any constant but that of the migrations.
@@ -32,10 +33,10 @@ def check_room(session: Session, *, max_queued: int, adding: int = 1) -> None:
         raise QueueFull(waiting, max_queued)
 
 
-def anything_waits(session: Session) -> bool:
+def anything_waits(session: Session, *, devices: Sequence[Device] = ANY_DEVICE) -> bool:
     """Whether a claim might find something: one glance, without any lock."""
-    waiting = select(JobRow.id).where(JobRow.status == JobStatus.QUEUED).limit(1)
-    return session.scalar(waiting) is not None
+    waiting = select(JobRow.id).where(JobRow.status == JobStatus.QUEUED, JobRow.device.in_(devices))
+    return session.scalar(waiting.limit(1)) is not None
 
 
 def take_turn(session: Session) -> None:
@@ -45,8 +46,11 @@ def take_turn(session: Session) -> None:
         session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _CLAIM_LOCK})
 
 
-def next_in_line(session: Session, *, per_owner: int) -> str | None:
-    """The queued job whose turn it is, locked; None where nobody waits whom the limit lets run.
+def next_in_line(
+    session: Session, *, per_owner: int, devices: Sequence[Device] = ANY_DEVICE
+) -> str | None:
+    """The queued job whose turn it is among those for one of these devices, locked; None where
+    nobody waits whom the limit lets run.
 
     Highest priority first. Among equals: of the owner with the fewest running jobs, then of the
     one served longest ago; then the oldest. `per_owner` bounds the running jobs of an owner (0:
@@ -69,6 +73,7 @@ def next_in_line(session: Session, *, per_owner: int) -> str | None:
                 JobRow.status == JobStatus.QUEUED,
                 JobRow.owner == group.owner,
                 JobRow.precedence == group.precedence,
+                JobRow.device.in_(devices),
             )
             .order_by(JobRow.id)
             .limit(1)

@@ -17,6 +17,7 @@ class Worker:
     host: str
     pid: int
     slots: int
+    gpus: int = 0
 
 
 def report(session: Session, worker: Worker, *, ready: bool) -> None:
@@ -47,6 +48,12 @@ def any_ready(session: Session, *, within_s: float) -> bool:
     """Whether a worker that can take jobs was heard of within so many seconds."""
     live = (WorkerRow.seen_at > now_plus(-within_s)) & WorkerRow.ready
     return bool(session.scalar(select(exists().where(live))))
+
+
+def live_gpus(session: Session, *, within_s: float) -> int:
+    """GPUs of the workers that were heard of within so many seconds, be they busy or not."""
+    live = WorkerRow.seen_at > now_plus(-within_s)
+    return int(session.scalar(select(func.coalesce(func.sum(WorkerRow.gpus), 0)).where(live)) or 0)
 
 
 def live_slots(session: Session, *, within_s: float) -> int:

@@ -15,10 +15,11 @@ def announce_due(database: Database, queue: TrainQueue, *, republish_s: float) -
     """
     with database.reading() as session:
         job_ids = outbox.due(session, limit=_BATCH)
+        needing_gpu = outbox.needing_gpu(session, job_ids) if job_ids else set()
     announced: list[str] = []
     try:
         for job_id in job_ids:
-            queue.announce(job_id)
+            queue.announce(job_id, needs_gpu=job_id in needing_gpu)
             announced.append(job_id)
     finally:
         if announced:

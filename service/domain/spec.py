@@ -20,6 +20,9 @@ from service.domain.schedules import ConstantSchedule
 
 Precision = Literal["float64", "float32", "bfloat16", "float16"]
 Device = Literal["auto", "cpu", "cuda"]
+WITHOUT_GPU: tuple[Device, ...] = ("auto", "cpu")
+"""What can be trained where there is no GPU."""
+ANY_DEVICE: tuple[Device, ...] = (*WITHOUT_GPU, "cuda")
 
 
 class Probes(SpecModel):

@@ -5,8 +5,9 @@ from threading import Barrier
 
 import pytest
 
-from service.db import Database, claims, jobs, turns
+from service.db import Database, claims, jobs, outbox, turns
 from service.domain.errors import QueueFull
+from service.domain.spec import WITHOUT_GPU
 from service.domain.states import JobStatus, Reason
 from tests.integration.db.record import LEASE_S, find, finish, hand_back, lapse, queue, reap
 from tests.specs import job_spec
@@ -177,3 +178,18 @@ def test_handing_back_splits_nothing(database: Database) -> None:
     made = [post(database) for _ in range(4)]
     hand_back(database, take_next(database, limit=4))
     assert list(take_next(database, limit=4)) == made
+
+
+def test_a_worker_without_a_gpu_passes_over_jobs_that_need_one(database: Database) -> None:
+    with database.writing() as session:
+        needy, modest = (
+            jobs.submit(session, job_spec(device=device), [], priority=priority).id
+            for device, priority in (("cuda", 9), ("cpu", 0))
+        )
+    with database.writing() as session:
+        assert turns.next_in_line(session, per_owner=0) == needy
+        assert turns.next_in_line(session, per_owner=0, devices=WITHOUT_GPU) == modest
+        claims.claim_next(session, worker_id="wrk_1", limit=9, lease_s=60.0, devices=WITHOUT_GPU)
+        assert not turns.anything_waits(session, devices=WITHOUT_GPU)
+        assert turns.anything_waits(session)
+        assert outbox.needing_gpu(session, [needy, modest]) == {needy}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.db import Database, datasets
+from service.domain.base import JsonObject
 from service.domain.datasets import Upload
 from service.domain.uploads import Header, dataset_id
 from workers.uploads import UploadCache
@@ -20,7 +21,7 @@ def upload(database: Database, number: int) -> Upload:
     """A data set of 16 kB, stored."""
     header = Header(examples=EXAMPLES, features=["x"], target="y", labels=None)
     content = header.pack(struct.pack(f"<{2 * EXAMPLES}d", *range(number, number + 2 * EXAMPLES)))
-    row = {
+    row: JsonObject = {
         "id": dataset_id(content),
         "name": None,
         "task": "regression",

@@ -38,10 +38,10 @@ def messages_come_twice_or_not_at_all() -> None:
     senders: Any = importlib.import_module("service.queue").TrainQueue
     announce, count = senders.announce, iter(range(10**9))
 
-    def unreliable(self: Any, job_id: str) -> None:
+    def unreliable(self: Any, job_id: str, **where: bool) -> None:
         if next(count) % 3 < 2:
-            announce(self, job_id)
-            announce(self, job_id)
+            announce(self, job_id, **where)
+            announce(self, job_id, **where)
 
     senders.announce = unreliable
 
