@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kombu import Connection
+from kombu import Connection  # type: ignore[attr-defined]
 
 from tests.servers.process import ServerProcess, free_port, server_folder
 
@@ -91,7 +91,9 @@ class RabbitMQ:
 
     def _answers(self) -> bool:
         try:
-            with Connection(self.url, connect_timeout=2) as connection:
+            with Connection(  # type: ignore[no-untyped-call]
+                self.url, connect_timeout=2
+            ) as connection:
                 connection.connect()
         except OSError:
             return False
