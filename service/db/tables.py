@@ -48,10 +48,9 @@ class JobRow(Base, Owned):
     name: Mapped[str | None] = mapped_column(String(200))
     spec: Mapped[dict[str, Any]]
     warnings: Mapped[list[Any]]
-    # These repeat parts of the spec, for finding jobs by them.
+    # The next two repeat parts of the spec, for finding jobs by them.
     activation: Mapped[str] = mapped_column(_WORD)
     cohort_key: Mapped[str] = mapped_column(_WORD)
-    device: Mapped[str] = mapped_column(_WORD, default="auto", server_default="auto")
     epochs: Mapped[int]
     sweep_id: Mapped[str | None] = mapped_column(_ID)
     study_id: Mapped[str | None] = mapped_column(_ID)
@@ -86,6 +85,8 @@ class JobRow(Base, Owned):
     precedence: Mapped[int] = mapped_column(default=0, server_default="0")
     # How many may train together with this one after a process died over them; None: any number.
     max_cohort: Mapped[int | None]
+    # The spec's, for finding jobs by it.
+    device: Mapped[str] = mapped_column(_WORD, default="auto", server_default="auto")
 
     # One index per filter of the list, in the order of the list. None holds what changes while a
     # job runs (lease, last epoch), so that PostgreSQL renews a lease without touching any index;
@@ -373,7 +374,7 @@ class WorkerRow(Base):
     host: Mapped[str] = mapped_column(String(255))
     pid: Mapped[int]
     slots: Mapped[int]
-    gpus: Mapped[int] = mapped_column(default=0, server_default="0")
     ready: Mapped[bool] = mapped_column(default=False)
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime]
+    gpus: Mapped[int] = mapped_column(default=0, server_default="0")
