@@ -65,15 +65,16 @@ ENV PATH=/opt/subgrad/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
 WORKDIR /var/lib/subgrad
 USER 10001:10001
 
+# The checks are patient: a machine with too much to do is no reason to call anything unwell.
 FROM runtime AS worker
 COPY --from=build-worker /opt/subgrad /opt/subgrad
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=20s --start-period=120s --retries=3 \
   CMD ["python", "-m", "service.pulse", "worker"]
 CMD ["python", "-m", "workers"]
 
 FROM runtime AS dispatch
 COPY --from=build-dispatch /opt/subgrad /opt/subgrad
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=20s --start-period=120s --retries=3 \
   CMD ["python", "-m", "service.pulse", "dispatch"]
 CMD ["python", "-m", "service.dispatch"]
 
@@ -82,6 +83,6 @@ FROM runtime AS api
 COPY --from=build-api /opt/subgrad /opt/subgrad
 ENV SUBGRAD_HOST=0.0.0.0
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
-  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
+HEALTHCHECK --interval=10s --timeout=20s --start-period=120s --retries=3 \
+  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=10)"]
 CMD ["python", "-m", "service.api"]
