@@ -4,12 +4,15 @@
 nor broker: it reads what the process itself found out about them.
 """
 
-import contextlib
 import sys
 import time
 from pathlib import Path
 
+import structlog
+
 from service.settings import Settings
+
+_log = structlog.get_logger(__name__)
 
 _TOUCH_EVERY_S = 1.0
 _FRESH_S = 30.0
@@ -30,11 +33,12 @@ class Pulse:
         """The loop has turned; `ready` if it could also do its work. Cheap to call often."""
         if time.monotonic() < self._next:
             return
-        # A full disk is no reason to stop; the health check tells of it.
-        with contextlib.suppress(OSError):
+        try:
             self._folder.mkdir(parents=True, exist_ok=True)
             for sign in ("alive", "ready") if ready else ("alive",):
                 (self._folder / f"{self._name}.{sign}").touch()
+        except OSError as error:  # a full disk is no reason to stop; the health check tells of it
+            _log.warning("no sign of life can be left", error=str(error))
         self._next = time.monotonic() + _TOUCH_EVERY_S
 
 

@@ -74,6 +74,12 @@ class Service:
         return [(parts[0], parts[1]) for parts in pairs]
 
     @property
+    def in_memory(self) -> dict[str, str]:
+        """Options by place of each folder in memory."""
+        pairs = (str(one).partition(":") for one in self.given.get("tmpfs", []))
+        return {place: options for place, _, options in pairs}
+
+    @property
     def grace_s(self) -> float:
         return float(str(self.given.get("stop_grace_period", "10s")).removesuffix("s"))
 

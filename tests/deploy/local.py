@@ -79,7 +79,7 @@ class Host:
         return text
 
     def _places(self, service: Service) -> list[str]:
-        return [place for _, place in service.mounts] + list(service.given.get("tmpfs", []))
+        return [place for _, place in service.mounts] + list(service.in_memory)
 
     def _place(self, service: Service, place: str) -> Path:
         for source, mounted_at in service.mounts:

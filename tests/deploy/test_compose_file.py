@@ -82,6 +82,13 @@ def test_ours_have_no_rights_and_nothing_to_write_to(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in OWN if name in LASTING])
+def test_ours_may_write_into_their_home(name: str) -> None:
+    """A folder in memory is root's, unless it is said whose it is."""
+    home = SERVICES[name].environment["SUBGRAD_HOME"]
+    assert SERVICES[name].in_memory[home].startswith("uid=10001,gid=10001,")
+
+
+@pytest.mark.parametrize("name", [name for name in OWN if name in LASTING])
 def test_ours_start_after_the_migrations_and_the_broker(name: str) -> None:
     waits_for = SERVICES[name].waits_for
     assert waits_for["migrate"] == "service_completed_successfully"

@@ -22,11 +22,9 @@ def breaks(old: Schema, new: Schema) -> list[str]:
     for table in old.keys() & new.keys():
         before, after = old[table], new[table]
         found += [f"{table}.{problem}" for problem in _of_columns(before, after)]
-        for kind in ("unique", "checks", "foreign keys"):
+        for kind in ("primary key", "unique", "checks", "foreign keys"):
             if before[kind] != after[kind]:
                 found.append(f"{table}: another {kind}")
-        if not _is_wider(before, after):
-            found.append(f"{table}: another primary key")
         if _unique_indexes(after) - _unique_indexes(before):
             found.append(f"{table}: new unique index")
     return sorted(found)
@@ -48,14 +46,6 @@ def _of_columns(before: Table, after: Table) -> Iterator[str]:
     for name, column in columns.items():  # the new ones
         if not column["nullable"] and column["default"] is None:
             yield f"{name} is new and must be given"
-
-
-def _is_wider(before: Table, after: Table) -> bool:
-    """Whether the primary key is as it was, but for columns that came with a default: for those
-    who do not know them it means what it meant."""
-    known = {column["name"] for column in before["columns"]}
-    keys = [one["primary key"].get("constrained_columns", []) for one in (before, after)]
-    return keys[0] == [column for column in keys[1] if column in known]
 
 
 def _unique_indexes(table: Table) -> set[str]:
@@ -80,10 +70,6 @@ def column(
     return {"name": name, "type": kind, "nullable": nullable, "default": default}
 
 
-def key(*columns: str) -> dict[str, Any]:
-    return {"primary key": {"constrained_columns": list(columns)}}
-
-
 @pytest.mark.parametrize(
     ("new", "complaint"),
     [
@@ -97,7 +83,6 @@ def key(*columns: str) -> dict[str, Any]:
         ),
         ({"t": table(column(), unique=[{"column_names": ["a"]}])}, "t: another unique"),
         ({"t": table(column(), checks=[{"sqltext": "a > 0"}])}, "t: another checks"),
-        ({"t": table(column(), **key("a"))}, "t: another primary key"),
         (
             {"t": table(column(), indexes=[{"name": "i", "unique": True}])},
             "t: new unique index",
@@ -116,9 +101,3 @@ def test_what_does_not_break_it_is_allowed() -> None:
         indexes=[{"name": "i", "unique": False}],
     )
     assert breaks({"t": table(column())}, {"t": more, "another": table(column())}) == []
-
-
-def test_a_primary_key_may_grow_by_what_has_a_default() -> None:
-    owner = column("owner", nullable=False, default="'default'")
-    keyed, wider = table(column(), **key("a")), table(column(), owner, **key("owner", "a"))
-    assert breaks({"t": keyed}, {"t": wider}) == []
