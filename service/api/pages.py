@@ -31,6 +31,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/datasets")
 @router.get("/datasets/{dataset_id}")
 @router.get("/compare")
+@router.get("/signin")
 async def read_dashboard() -> FileResponse:
     return FileResponse(
         _WEB / "index.html", headers={"Content-Security-Policy": _DASHBOARD_POLICY, **_FRESH}

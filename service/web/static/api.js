@@ -1,5 +1,7 @@
 // Talking to the API: problems as errors, reading again and again, streams that come back.
 
+import { askForKey, headers } from "/static/session.js";
+import { followStream } from "/static/stream.js";
 import { api } from "/static/urls.js";
 
 const connection = document.querySelector("#connection");
@@ -22,7 +24,8 @@ export async function call(url, { method = "GET", body, file, type = "applicatio
   let response;
   try {
     const sent = file ?? (body && JSON.stringify(body));
-    response = await fetch(url, { method, signal, headers: sent === undefined ? {} : { "Content-Type": type }, body: sent });
+    const form = sent === undefined ? {} : { "Content-Type": type };
+    response = await fetch(url, { method, signal, headers: { ...headers(), ...form }, body: sent });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Unreachable("the service does not answer");
@@ -35,6 +38,7 @@ export async function call(url, { method = "GET", body, file, type = "applicatio
   } catch {
     throw new Unreachable(`the service answered ${response.status} with something else than JSON`);
   }
+  if (response.status === 401) return askForKey(answer?.detail);
   if (!response.ok) throw new Problem(answer ?? {}, response.status);
   return answer;
 }
@@ -43,7 +47,8 @@ export const read = (url, signal) => call(url, { signal });
 
 /** Saves what the address answers in another form, such as text/csv. */
 export async function download(url, form, name) {
-  const response = await fetch(url, { headers: { Accept: form } });
+  const response = await fetch(url, { headers: { ...headers(), Accept: form } });
+  if (response.status === 401) return askForKey((await response.json()).detail);
   if (!response.ok) throw new Problem(await response.json(), response.status);
   const address = URL.createObjectURL(await response.blob());
   Object.assign(document.createElement("a"), { href: address, download: name }).click();
@@ -103,32 +108,5 @@ export function keepLooking(look) {
   return again;
 }
 
-/** A stream of server-sent events. A browser comes back by itself after a broken connection, but
- * not after an answer that is no stream, such as a 503 while the database restarts: then we do. */
-export function follow(url, handlers) {
-  let source = null;
-  let timer = null;
-  let done = false;
-  function open() {
-    source = new EventSource(url);
-    source.onopen = () => tellConnection(false);
-    for (const [kind, handle] of Object.entries(handlers)) {
-      source.addEventListener(kind, (event) => {
-        handle(JSON.parse(event.data));
-        if (kind === "end") close();
-      });
-    }
-    source.onerror = () => {
-      if (done) return;
-      tellConnection(true);
-      if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, 2000);
-    };
-  }
-  function close() {
-    done = true;
-    clearTimeout(timer);
-    source?.close();
-  }
-  open();
-  return close;
-}
+/** A stream of server-sent events, see stream.js. */
+export const follow = (url, handlers) => followStream(url, handlers, tellConnection);

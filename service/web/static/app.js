@@ -2,6 +2,7 @@
 
 import { h, show } from "/static/dom.js";
 import { keepPages } from "/static/offline.js";
+import { askForKey, key } from "/static/session.js";
 import { moduleOf, page as pages, route } from "/static/urls.js";
 
 const main = document.querySelector("#page");
@@ -11,6 +12,11 @@ for (const link of document.querySelectorAll("nav a")) {
   const target = route(new URL(link.href).pathname).name;
   const own = { job: "jobs", compare: "jobs", sweep: "sweeps", dataset: "datasets" }[name] ?? name;
   if (target === own && target !== "missing") link.setAttribute("aria-current", "page");
+}
+
+if (key() && name !== "signin") {
+  const out = h("button", { type: "button", onclick: () => askForKey("You are signed out.") }, "Sign out");
+  document.querySelector("header").append(out);
 }
 
 if (name === "missing") {

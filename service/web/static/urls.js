@@ -9,6 +9,7 @@ const id = encodeURIComponent;
 export const api = {
   alive: "/healthz",
   catalog: "/v1/catalog",
+  whoami: "/v1/whoami",
   jobs: (filters) => `/v1/jobs${query(filters)}`,
   job: (job) => `/v1/jobs/${id(job)}`,
   cancelJob: (job) => `/v1/jobs/${id(job)}/cancel`,
@@ -39,6 +40,7 @@ export const page = {
   sweep: (sweep, view) => `/sweeps/${id(sweep)}${query(view)}`,
   datasets: (filters) => `/datasets${query(filters)}`,
   dataset: (dataset) => `/datasets/${id(dataset)}`,
+  signIn: (next) => `/signin${query({ next })}`,
   compare: (jobs) => `/compare${query({ jobs: jobs.join(",") })}`,
 };
 
@@ -51,6 +53,7 @@ const ROUTES = [
   [/^\/datasets$/, "datasets"],
   [/^\/datasets\/([^/]+)$/, "dataset"],
   [/^\/compare$/, "compare"],
+  [/^\/signin$/, "signin"],
 ];
 
 export const moduleOf = (name) => `/static/pages/${name}.js`;

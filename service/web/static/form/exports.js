@@ -1,6 +1,7 @@
 // A spec as something to paste elsewhere.
 
 import { h, show } from "/static/dom.js";
+import { key } from "/static/session.js";
 import { api } from "/static/urls.js";
 
 const json = (spec) => JSON.stringify(spec, null, 2);
@@ -16,7 +17,7 @@ const python = (value, indent = "") => {
 };
 
 const FORMS = {
-  curl: (spec) => `curl -s ${location.origin}${api.jobs()} -H 'Content-Type: application/json' -d '${json(spec).replaceAll("'", "'\\''")}'`,
+  curl: (spec) => `curl -s ${location.origin}${api.jobs()} ${key() ? '-H "Authorization: Bearer $SUBGRAD_API_KEY" ' : ""}-H 'Content-Type: application/json' -d '${json(spec).replaceAll("'", "'\\''")}'`,
   Python: (spec) => `import httpx\n\nspec = ${python(spec)}\njob = httpx.post("${location.origin}${api.jobs()}", json=spec).raise_for_status().json()\nprint(job["id"])`,
   JSON: json,
 };
