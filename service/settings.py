@@ -6,10 +6,11 @@ import os
 import tempfile
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from service.domain.limits import Limits
 
@@ -20,6 +21,31 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host.lower() == "localhost"
+
+
+SECRETS = ("database_url", "broker_url", "api_key")
+"""Settings that may also stand in a file: `SUBGRAD_DATABASE_URL_FILE` names it, and so on."""
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """Reads what `SUBGRAD_…_FILE` names: so that a secret stands in no environment."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        file = os.environ.get(f"SUBGRAD_{field_name}_FILE".upper(), "")
+        if field_name not in SECRETS or not file:
+            return None, field_name, False
+        try:
+            return Path(file).read_text(encoding="utf-8").strip(), field_name, False
+        except OSError as error:
+            variable = f"SUBGRAD_{field_name}_FILE".upper()
+            raise ValueError(f"{variable}: cannot read {file}: {error.strerror}") from None
+
+    def __call__(self) -> dict[str, Any]:
+        found = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
+        return {name: value for name, value in found.items() if value is not None}
 
 
 class Settings(BaseSettings):
@@ -63,6 +89,10 @@ class Settings(BaseSettings):
     max_queued_jobs: int = Field(
         10_000, ge=1, description="Waiting jobs beyond which POST answers 429"
     )
+    rate: str = Field(
+        "100/second",
+        description="Requests of one API key beyond which it is answered 429; empty: no bound",
+    )
     max_running_per_owner: int = Field(
         0, ge=0, description="Jobs of one owner that run at a time; 0: any number"
     )
@@ -104,6 +134,17 @@ class Settings(BaseSettings):
     limits: Limits = Field(
         default_factory=Limits, description="How large a job may be: `SUBGRAD_LIMITS__MAX_EPOCHS` …"
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _SecretFiles(settings_cls)
 
     @cached_property
     def resolved_home(self) -> Path:

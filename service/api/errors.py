@@ -78,6 +78,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "invalid_request": Kind(status=422, title="A parameter cannot be accepted"),
     "idempotency_conflict": Kind(status=422, title="The key was used with another body"),
     "queue_full": Kind(status=429, title="Too many jobs wait already", retry_after_s=5),
+    "too_many_requests": Kind(status=429, title="The key asks too often", retry_after_s=1),
     "internal_error": Kind(status=500, title="Something failed here"),
     "database_unavailable": Kind(status=503, title="The database does not answer", retry_after_s=2),
     "not_ready": Kind(status=503, title="The service cannot run jobs now", retry_after_s=2),
@@ -185,7 +186,7 @@ def problem_response(
     kind = PROBLEMS[code]
     sent = dict(headers or {})
     if kind.retry_after_s is not None:
-        sent["Retry-After"] = str(kind.retry_after_s)
+        sent.setdefault("Retry-After", str(kind.retry_after_s))
     # ASCII, because a detail may quote text that has no UTF-8 form.
     content = json.dumps(problem.model_dump())
     return Response(content, kind.status, sent, MEDIA_TYPE)

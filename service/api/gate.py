@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api import origins, pages
 from service.api.errors import DATABASE_UNAVAILABLE, ApiError, problem_response
+from service.api.rates import Rates
 from service.db import UNAVAILABLE, Database, keys
 from service.domain import access
 from service.domain.access import KEYLESS, Access
@@ -125,6 +126,10 @@ def _check_key(request: Request, database: Database) -> Access:
             key, is_first_use = keys.authenticate(session, token)
     except KeyRefused as refused:
         raise _unauthenticated(str(refused), 'error="invalid_token"') from None
+    wait_s = cast(Rates, request.app.state.rates).wait_s(key.id)
+    if wait_s is not None:
+        detail = f"This key made more requests than SUBGRAD_RATE allows. Wait {wait_s} s."
+        raise ApiError("too_many_requests", detail, headers={"Retry-After": str(wait_s)})
     if is_first_use:
         with database.writing() as session:
             keys.note_use(session, key.id)

@@ -135,6 +135,7 @@ _DETAILS = {
     "invalid_request": "/query/limit: must be at most 200, not 500",
     "idempotency_conflict": "Idempotency-Key 'a1' was used before with another body.",
     "queue_full": "10,000 jobs wait already, and the limit here is 10,000.",
+    "too_many_requests": "This key made more requests than SUBGRAD_RATE allows. Wait 1 s.",
     "internal_error": "This is a fault of the service, not of the request.",
     "database_unavailable": "The database does not answer, so nothing was changed.",
     "not_ready": "/worker: no worker was heard of",
@@ -175,7 +176,13 @@ class Api(FastAPI):
 
 
 _KEY = "api_key"
-_AT_THE_GATE = ("unauthenticated", "insufficient_scope", "cross_origin", "unknown_host")
+_AT_THE_GATE = (
+    "unauthenticated",
+    "insufficient_scope",
+    "cross_origin",
+    "unknown_host",
+    "too_many_requests",
+)
 _READING = ("get", "head")
 
 
