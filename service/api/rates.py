@@ -7,6 +7,7 @@ Redis being away is no reason to refuse anybody: for some seconds each process c
 import math
 import time
 from functools import cached_property
+from typing import cast
 
 import structlog
 from limits import RateLimitItem, parse
@@ -37,9 +38,8 @@ class Rates:
             return None
         scheme = "redis+unix" if scheme == "redis+socket" else scheme.replace("valkey", "redis")
         patience = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5}
-        storage: Storage = storage_from_string(
-            f"{scheme}://{rest}", wrap_exceptions=True, **patience
-        )
+        url = f"{scheme}://{rest}"
+        storage = cast(Storage, storage_from_string(url, wrap_exceptions=True, **patience))
         return SlidingWindowCounterRateLimiter(storage)
 
     def wait_s(self, key_id: str) -> int | None:
