@@ -5,7 +5,15 @@ Functions take the caller's session and never commit; `Database.writing()` does,
 
 from sqlalchemy.orm import Session
 
-from service.db import access_tables, study_tables, tables
+from service.db import access_tables, dataset_tables, study_tables, tables
 from service.db.engine import UNAVAILABLE, Database
 
-__all__ = ["UNAVAILABLE", "Database", "Session", "access_tables", "study_tables", "tables"]
+__all__ = [
+    "UNAVAILABLE",
+    "Database",
+    "Session",
+    "access_tables",
+    "dataset_tables",
+    "study_tables",
+    "tables",
+]

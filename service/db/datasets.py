@@ -13,8 +13,9 @@ from sqlalchemy import Select, and_, delete, exists, func, insert, select, true,
 from sqlalchemy.orm import Session, aliased
 
 from service.db.audit import name_resource
+from service.db.dataset_tables import DatasetOwnerRow, DatasetRow, DatasetUseRow
 from service.db.engine import EVERY_OWNER
-from service.db.tables import DatasetOwnerRow, DatasetRow, DatasetUseRow, JobRow
+from service.db.tables import JobRow
 from service.db.types import now
 from service.db.upsert import insert_all_ignoring, insert_ignoring
 from service.domain.access import DEFAULT_OWNER
