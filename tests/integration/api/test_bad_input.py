@@ -182,6 +182,11 @@ def test_what_is_not_json_is_refused(still: httpx.Client, content: bytes, hint: 
             "leave derivative_at_zero out",
         ),
         (
+            _activation(name="relu", gradient_at_zero="overwrite"),
+            "/activation",
+            "must be given",
+        ),
+        (
             _spec(loss={"name": "mse", "derivative_at_zero": 0}),
             "/loss/derivative_at_zero",
             "mse has a derivative",
@@ -212,6 +217,16 @@ def test_a_spec_that_is_none_is_refused(
             "at least 2 for a variance",
         ),
         (_spec(network={"hidden": [8] * 1000}), "/network/hidden", "hidden layers"),
+        (
+            _activation(name="relu", derivative_at_zero=1, gradient_at_zero="overwrite"),
+            "/activation/gradient_at_zero",
+            "drops the chain rule",
+        ),
+        (
+            _spec(probes={"linear_regions": True}, activation={"name": "tanh"}),
+            "/probes/linear_regions",
+            "piecewise linear",
+        ),
         (_spec(network={"hidden": [4096] * 32}), "/network", "parameters"),
         (_spec(dataset={"name": "abs", "size": 2**62}), "/dataset/size", "examples"),
         (_spec(dataset={"name": "linear", "size": 10**6, "features": 10**4}), "/dataset", "times"),
