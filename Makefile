@@ -21,7 +21,7 @@ install: $(INSTALLED) ## Create .venv and install the locked versions
 $(INSTALLED): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(if $(TORCH_INDEX),$(BIN)/pip install -q -c requirements.lock --index-url $(TORCH_INDEX) torch)
-	$(BIN)/pip install -q -c requirements.lock -e '.[worker,embedded,parquet,studies,dev]'
+	$(BIN)/pip install -q -c requirements.lock -e '.[worker,embedded,parquet,studies,tensorboard,mlflow,dev]'
 	@$(BIN)/python -m workers.training.native
 	@touch $@
 
@@ -69,14 +69,15 @@ bench: install ## Run the benchmarks; docs/benchmarks.md holds the figures
 	$(BIN)/python -m benchmarks.cancel
 	$(BIN)/python -m benchmarks.load
 
-bench-references: ## Train 64 jobs by other means too (JAX, joblib, Optuna, Lightning, Ray Tune)
+bench-references: ## Compare with others (JAX, joblib, Optuna, Lightning, Ray Tune; MLflow)
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/pip install -q -c requirements.lock -r benchmarks/requirements.txt -e '.[worker]'
 	.venv-bench/bin/python -m benchmarks.cohort
+	.venv-bench/bin/python -m benchmarks.mlflow_server
 
 lock: ## Write requirements.lock anew from the newest versions
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/pip install -q torch==2.13.0 '.[worker,embedded,parquet,studies,dev]'
+	.venv-lock/bin/pip install -q torch==2.13.0 '.[worker,embedded,parquet,studies,tensorboard,mlflow,dev]'
 	.venv-lock/bin/pip freeze --exclude subgrad | sed 's/+cpu$$//' > requirements.lock
 	rm -rf .venv-lock build *.egg-info
 

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from benchmarks.databases import databases
 from benchmarks.serving import serving
 from service.db import Database, jobs, rollups
-from service.domain.metrics import EPOCH_COLUMNS
+from service.domain.metrics import EPOCH_COLUMNS, Count, EpochMetrics
 from service.domain.spec import JobSpec
 from service.settings import Settings
 
@@ -63,8 +63,11 @@ def _fill(database: Database, epochs: int) -> str:
     with database.writing() as session:
         job_id = jobs.submit(session, JobSpec.model_validate(_SPEC), []).id
     step = 100_000
+    counts = {
+        name for name, field in EpochMetrics.model_fields.items() if field.annotation == Count
+    }
     values = ", ".join(
-        "n % 97" if "kink" in name else f"(n * 7919 % 10007) / {i + 3}.0"
+        "n % 97" if name in counts else f"(n * 7919 % 10007) / {i + 3}.0"
         for i, name in enumerate(EPOCH_COLUMNS)
         if name != "epoch"
     )

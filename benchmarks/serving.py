@@ -25,6 +25,7 @@ def serving(settings: Settings, database: Database) -> Iterator[httpx.Client]:
     try:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         with httpx.Client(base_url=url, timeout=120) as http:
+            http.get("/healthz").raise_for_status()  # it has started
             yield http
     finally:
         server.should_exit = True

@@ -201,3 +201,8 @@ class Settings(BaseSettings):
         }
         limits = {f"SUBGRAD_LIMITS__{name}".upper(): str(value) for name, value in self.limits}
         return {**os.environ, **ours, **limits}
+
+
+def forbid_tracking() -> None:
+    """Tells libraries that would report their use to their makers not to."""
+    os.environ.setdefault("DO_NOT_TRACK", "true")

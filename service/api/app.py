@@ -56,7 +56,9 @@ def create_app(
     used = database or Database(settings.resolved_database_url)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # Its second of work is nothing for the first client to wait for.
+        app.openapi()
         yield
         if database is None:
             used.dispose()

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from service.api import examples
 from service.api.dependencies import DatabaseDep
 from service.api.errors import invalid
-from service.api.openapi import answer_with, problems
+from service.api.openapi import answer_with, joined_by_commas, problems
 from service.db import jobs, metrics
 from service.domain.comparison import Comparison, compare
 from service.domain.errors import JobNotFound
@@ -18,6 +18,7 @@ from service.domain.metrics import EPOCH_COLUMNS
 router = APIRouter(prefix="/v1/compare", tags=["series"])
 
 MOST_JOBS = 10
+_JOB = "job_[0-9a-f]{32}"
 
 _OF_LAYERS = ("layer", "first_effective_step")
 _QUANTITIES = tuple(name for name in EPOCH_COLUMNS if name != "epoch")
@@ -39,11 +40,16 @@ def compare_jobs(
             max_length=1000,
             description=f"Ids of 2 to {MOST_JOBS} jobs, joined by commas",
             examples=[f"{examples.JOB_ID},{examples.OTHER_JOB_ID}"],
+            json_schema_extra={"pattern": f"^{_JOB}(,{_JOB}){{1,{MOST_JOBS - 1}}}$"},
         ),
     ],
     columns: Annotated[
         str | None,
-        Query(max_length=2000, description="Curves to show, joined by commas; left out: all"),
+        Query(
+            max_length=2000,
+            description="Curves to show, joined by commas; left out: all",
+            json_schema_extra=joined_by_commas(_QUANTITIES),
+        ),
     ] = None,
 ) -> Comparison:
     """Compare jobs: where their specs differ, their curves by epoch, and the first epoch at which

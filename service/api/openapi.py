@@ -54,6 +54,12 @@ UPLOAD_BODY = {
 LOCATION = {"Location": {"description": "Path of the resource", "schema": {"type": "string"}}}
 
 
+def joined_by_commas(names: Iterable[str]) -> dict[str, Any]:
+    """The schema of one or more of these names, joined by commas. Refusals say it in words."""
+    one = f"({'|'.join(names)})"
+    return {"pattern": f"^{one}(,{one})*$"}
+
+
 def _links(parameter: str, operations: Mapping[str, str]) -> dict[str, Any]:
     return {
         name: {"operationId": operation, "parameters": {parameter: "$response.body#/id"}}

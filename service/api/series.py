@@ -12,7 +12,7 @@ from service.api import examples, tabular
 from service.api.dependencies import DatabaseDep, JobId
 from service.api.errors import invalid
 from service.api.negotiation import choose
-from service.api.openapi import problems
+from service.api.openapi import joined_by_commas, problems
 from service.db import Database, Session, jobs, metrics, thinning
 from service.db.metrics import Columns
 from service.db.thinning import Thinned
@@ -23,15 +23,20 @@ from service.domain.series import EpochSeries, LayerSeries
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["series"])
 
 
+def _columns_of(row: type[DomainModel]) -> Any:
+    return Field(
+        max_length=2000,
+        description="Names joined by commas; left out: all of them",
+        json_schema_extra=joined_by_commas(row.model_fields),
+    )
+
+
 class SeriesQuery(BaseModel):
     """Which part of a series to read."""
 
     model_config = ConfigDict(extra="forbid")
 
-    columns: Annotated[
-        str | None,
-        Field(max_length=2000, description="Names joined by commas; left out: all of them"),
-    ] = None
+    columns: str | None = None
     max_points: Annotated[
         int | None,
         Field(
@@ -40,6 +45,14 @@ class SeriesQuery(BaseModel):
             description="At most so many points (of each layer), extremes kept; left out: all",
         ),
     ] = None
+
+
+class EpochQuery(SeriesQuery):
+    columns: Annotated[str | None, _columns_of(EpochMetrics)] = None
+
+
+class LayerQuery(SeriesQuery):
+    columns: Annotated[str | None, _columns_of(LayerMetrics)] = None
 
 
 _Accept = Annotated[str | None, Header(alias="Accept", include_in_schema=False)]
@@ -131,7 +144,7 @@ def _named(columns: str | None, known: Sequence[str]) -> Sequence[str]:
 )
 def read_epochs(
     job_id: JobId,
-    query: Annotated[SeriesQuery, Query()],
+    query: Annotated[EpochQuery, Query()],
     database: DatabaseDep,
     accept: _Accept = None,
 ) -> Response:
@@ -146,7 +159,7 @@ def read_epochs(
 )
 def read_layers(
     job_id: JobId,
-    query: Annotated[SeriesQuery, Query()],
+    query: Annotated[LayerQuery, Query()],
     database: DatabaseDep,
     accept: _Accept = None,
 ) -> Response:

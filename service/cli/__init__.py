@@ -3,6 +3,6 @@ of the HTTP API."""
 
 from service.cli.program import app
 
-from service.cli import jobs, keys, local, series, studies, sweeps  # isort: skip  (they add their commands)
+from service.cli import exporting, jobs, keys, local, series, studies, sweeps  # isort: skip  (add commands)
 
-__all__ = ["app", "jobs", "keys", "local", "series", "studies", "sweeps"]
+__all__ = ["app", "exporting", "jobs", "keys", "local", "series", "studies", "sweeps"]

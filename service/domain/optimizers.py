@@ -21,8 +21,9 @@ class Optimizer(SpecModel):
     name: str
     learning_rate: LearningRate
     weight_decay: WeightDecay = 0.0
-    schedule: Annotated[AnySchedule, BeforeValidator(tagged("name", "constant"))] = (
-        ConstantSchedule()
+    # Made anew: generators of clients cannot read an object as a default in the API's document.
+    schedule: Annotated[AnySchedule, BeforeValidator(tagged("name", "constant"))] = Field(
+        default_factory=ConstantSchedule
     )
     clip_grad_norm: Annotated[
         float | None,

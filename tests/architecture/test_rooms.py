@@ -31,6 +31,8 @@ ROOMS = {
     "fastapi": ["service/api/"],
     "starlette": ["service/api/"],
     "pyarrow": ["service/api/tabular.py", "service/uploads/parquet_file.py"],
+    "tensorboardX": [],
+    "mlflow": [],
     "celery": ["service/queue.py", "workers/app.py", "workers/tasks.py"],
     "kombu": ["service/queue.py", "workers/app.py", "workers/tasks.py"],
     "typer": ["service/cli/"],

@@ -292,11 +292,12 @@ def _chunks() -> Iterator[bytes]:
         yield b" " * 65_536
 
 
-@pytest.mark.parametrize("body", [lambda: b" " * (LIMIT + 1), _chunks])
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/sweeps"])
+@pytest.mark.parametrize("body", [lambda: b" " * (LIMIT + 1), lambda: b" " * 10_000_000, _chunks])
 def test_a_body_over_the_limit_is_refused(
-    still: httpx.Client, body: Callable[[], bytes | Iterator[bytes]]
+    still: httpx.Client, body: Callable[[], bytes | Iterator[bytes]], path: str
 ) -> None:
-    response = still.post("/v1/jobs", content=body(), headers=JSON_TYPE)
+    response = still.post(path, content=body(), headers=JSON_TYPE)
     assert "1,048,576" in problem(response, "body_too_large")["detail"]
 
 

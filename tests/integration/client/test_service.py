@@ -216,6 +216,28 @@ def test_no_event_is_lost_or_told_twice_over_cut_connections(
     assert proxy.cuts >= 3
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_no_state_of_a_sweep_is_told_twice_over_cut_connections(
+    stack: Stack, client: Subgrad, seed: int
+) -> None:
+    draw = random.Random(seed)
+    axes = {"seed": {"range": 12}, "batch_size": [16, 32]}
+    sweep = client.sweeps.create({"base": SMALL | {"epochs": EPOCHS}, "axes": axes})
+    allowed = [draw.randrange(1, 2000) for _ in range(12)]
+    retries = Retries(most=20, first_pause_s=0.001, longest_pause_s=0.002)
+    with (
+        CuttingProxy.before(stack.settings.port, allowed) as proxy,
+        Subgrad(proxy.url, retries=retries) as cut,
+    ):
+        told = list(cut.sweeps.events(sweep.id))
+    assert [event.kind for event in told] == ["progress"] * (len(told) - 1) + ["end"]
+    ids = [event.id for event in told]
+    assert len(set(ids)) == len(ids)
+    assert [event.data.progress for event in told] == sorted(event.data.progress for event in told)
+    assert told[-1].data.counts.succeeded == told[-2].data.counts.succeeded == 24
+    assert proxy.cuts >= 1
+
+
 def test_a_stream_goes_on_from_a_given_event(client: Subgrad) -> None:
     job = client.jobs.wait(client.jobs.create(SMALL).id)
     events = list(client.jobs.events(job.id))
