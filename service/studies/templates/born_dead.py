@@ -58,10 +58,10 @@ class BornDead(Template[BornDeadOptions]):
             seeds=100, depths=[3, 10], widths=[2, 4], deepest=20, epochs=30
         ),
         Scale.STANDARD: BornDeadOptions(
-            seeds=300, depths=[2, 5, 10, 20], widths=[2, 3, 5], deepest=20, epochs=50
+            seeds=200, depths=[2, 5, 10, 20], widths=[2, 3, 5], deepest=20, epochs=50
         ),
         Scale.FULL: BornDeadOptions(
-            seeds=1000,
+            seeds=90,
             depths=[1, 2, 3, 5, 10, 20, 30],
             widths=[1, 2, 3, 4, 6],
             deepest=20,
