@@ -34,7 +34,7 @@ def test_the_first_round_of_every_scale_fits_the_queue(name: str, scale: Scale) 
 @EACH
 def test_the_quick_scale_may_run_here(name: str) -> None:
     planned = plan_study(
-        StudySpec(template=name),
+        StudySpec(template=name, overrides={}),
         Limits(),
         most_jobs=10_000,
         describe_options=describe_briefly,
