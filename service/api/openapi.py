@@ -79,6 +79,7 @@ JOB_LINKS = _links(
         "cancel": "cancel_job",
         "retry": "retry_job",
         "delete": "delete_job",
+        "diagnosis": "diagnose_job",
     },
 )
 STUDY_LINKS = _links(

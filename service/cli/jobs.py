@@ -126,6 +126,29 @@ def retry(
         tables.show(console(), move(resource_id), json=json)
 
 
+@app.command()
+def diagnose(
+    *,
+    job_id: JobId,
+    treat: Annotated[
+        bool, typer.Option("--treat", help="Also run the treatments, and see which help.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Wait until the treatments have been tried.")
+    ] = False,
+    json: Json = False,
+    url: Url = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Tell what went wrong with a job that has ended, with the evidence and the treatments."""
+    with connect(url, api_key) as client:
+        found = client.jobs.diagnose(job_id, treat=treat)
+        if watch and found.trial is not None:
+            client.sweeps.wait(found.trial.sweep_id)
+            found = client.jobs.diagnose(job_id)
+    tables.show(console(), found, json=json)
+
+
 @app.command("rm")
 def remove(*, job_id: JobId, json: Json = False, url: Url = None, api_key: ApiKey = None) -> None:
     """Delete a job that has ended, with everything that it measured."""

@@ -10,8 +10,10 @@ from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from service.cli import diagnoses
 from service.cli.text import NOTHING, number, plain, value
 from service.domain.comparison import TIMED, Comparison
+from service.domain.diagnosis import Diagnosis
 from service.domain.job import Job, SpecWarning
 from service.domain.pivot import Cell, SweepTable
 from service.domain.plan import JobPlan, SweepPlan
@@ -214,6 +216,11 @@ def _cell(cell: Cell) -> str:
     half = f" ± {number((cell.interval.high - cell.interval.low) / 2)}" if cell.interval else ""
     count = str(cell.n) if cell.state == "complete" else f"{cell.n} of {cell.members}"
     return f"{number(cell.mean)}{half} ({count})"
+
+
+@describe.register
+def _(diagnosis: Diagnosis, width: int) -> list[RenderableType]:
+    return diagnoses.lines(diagnosis)
 
 
 @describe.register

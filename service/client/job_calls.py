@@ -6,6 +6,7 @@ from typing import Literal
 
 from service.client import calls
 from service.client.calls import Call, Page, Posted, Stream
+from service.domain.diagnosis import Diagnosis
 from service.domain.job import Job, StatusChange
 from service.domain.metrics import EpochMetrics
 from service.domain.plan import JobPlan
@@ -107,6 +108,17 @@ def export(
         query=calls.as_query({"columns": calls.joined(columns), "max_points": max_points}),
         headers={"Accept": _FORMS[form]},
         read=calls.content,
+    )
+
+
+def diagnose(job_id: str, *, treat: bool = False) -> Call[Diagnosis]:
+    """What went wrong with a job that has ended. `treat` also runs the treatments beside it, once
+    however often it is asked: a later call reports which helped."""
+    return Call(
+        method="POST",
+        path=_job(job_id, "diagnosis"),
+        query={"treat": "true"} if treat else {},
+        read=calls.as_model(Diagnosis),
     )
 
 

@@ -175,6 +175,7 @@ class _Jobs:
     units = Operation(job_calls.units)
     export = Operation(job_calls.export)
     weights = Operation(job_calls.weights)
+    diagnose = Operation(job_calls.diagnose)
     events = Streaming(job_calls.events)
 
 

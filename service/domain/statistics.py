@@ -3,7 +3,7 @@
 import functools
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from service.domain.base import DomainModel
 from service.domain.metrics import Number
@@ -27,9 +27,9 @@ class Summary(DomainModel):
     interval: Interval | None
 
 
-def summarise(values: Sequence[float]) -> Summary:
+def summarise(values: Sequence[float], confidence: float = CONFIDENCE) -> Summary:
     """Mean; sample standard deviation (n - 1), null below two values; and the interval
-    mean ± t · s / √n, with t the (1 + 0.95) / 2 quantile of Student's t with n - 1 degrees.
+    mean ± t · s / √n, with t the (1 + confidence) / 2 quantile of Student's t with n - 1 degrees.
 
     Sums are exact (`statistics.fmean`, `statistics.stdev`); a spread beyond float64 is infinite.
     """
@@ -47,9 +47,33 @@ def summarise(values: Sequence[float]) -> Summary:
         deviation = statistics.stdev(values)
     except OverflowError:
         deviation = math.inf
-    half = student_t_quantile(n - 1) * deviation / math.sqrt(n)
+    half = student_t_quantile(n - 1, confidence) * deviation / math.sqrt(n)
     interval = Interval(low=mean - half, high=mean + half)
     return Summary(n=n, mean=mean, standard_deviation=deviation, interval=interval)
+
+
+def share_interval(hits: int, n: int, confidence: float = CONFIDENCE) -> Interval | None:
+    """Of a probability, from `hits` in `n` trials (Clopper and Pearson 1934): the ends are the
+    probabilities at which so many hits or more, so many or fewer, have probability
+    (1 - confidence) / 2. They are bisected to the last bit. None for n = 0."""
+    if n == 0:
+        return None
+    tail = (1 - confidence) / 2
+    low = 0.0 if hits == 0 else _where(lambda p: _at_least(hits, n, p) < tail)
+    high = 1.0 if hits == n else _where(lambda p: 1 - _at_least(hits + 1, n, p) > tail)
+    return Interval(low=low, high=high)
+
+
+def _at_least(hits: int, n: int, p: float) -> float:
+    return math.fsum(math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(hits, n + 1))
+
+
+def _where(is_below: Callable[[float], bool]) -> float:
+    """The number in (0, 1) up to which the condition holds."""
+    low, high = 0.0, 1.0
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if is_below(middle) else (low, middle)
+    return high
 
 
 @functools.lru_cache(maxsize=1024)

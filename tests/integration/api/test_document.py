@@ -7,13 +7,14 @@ import httpx
 import pytest
 from pydantic import TypeAdapter
 
-from service.api import access_examples, dataset_examples, examples
+from service.api import access_examples, dataset_examples, diagnosis_examples, examples
 from service.api.datasets import DatasetPage
 from service.api.errors import PROBLEMS, Problem
 from service.api.identity import ChangePage, Identity
 from service.api.jobs import JobPage
 from service.api.sweeps import SweepPage
 from service.domain.comparison import Comparison
+from service.domain.diagnosis import Diagnosis
 from service.domain.job import Job
 from service.domain.pivot import SweepTable
 from service.domain.plan import JobPlan, SweepPlan
@@ -106,6 +107,7 @@ def test_the_examples_are_what_the_schemas_say() -> None:
     TypeAdapter(JobPlan).validate_python(examples.JOB_PLAN)
     TypeAdapter(SweepPlan).validate_python(examples.SWEEP_PLAN)
     TypeAdapter(LayerSeries).validate_python(examples.LAYERS)
+    TypeAdapter(Diagnosis).validate_python(diagnosis_examples.DIAGNOSIS)
     TypeAdapter(Comparison).validate_python(examples.COMPARISON)
     TypeAdapter(EpochSeries).validate_python(examples.EPOCHS)
     TypeAdapter(UploadedDataset).validate_python(dataset_examples.DATASET)

@@ -64,6 +64,7 @@ def test_only_what_may_happen_twice_may_be_sent_twice() -> None:
     assert job_calls.delete("job_1").repeatable
     assert job_calls.create(SMALL, priority=0, idempotency_key=None).repeatable
     assert job_calls.plan(SMALL, priority=0).repeatable
+    assert job_calls.diagnose("job_1", treat=True).repeatable
     for move in (job_calls.cancel, job_calls.retry, sweep_calls.cancel, sweep_calls.retry):
         assert not move("job_1").repeatable
 
