@@ -72,10 +72,11 @@ def diagnose_job(
                 history.job,
                 [_as_stored(arm) for arm in arms],
                 trial_seeds(history.job.spec),
-                lambda: sweeps.submit(
+                lambda owner: sweeps.submit(
                     session,
                     sweep,
                     [(member.spec, member.warnings) for member in found],
+                    owner=owner,
                     max_queued=settings.max_queued_jobs,
                 ),
             )

@@ -5,7 +5,7 @@ Functions take the caller's session and never commit; `Database.writing()` does,
 
 from sqlalchemy.orm import Session
 
-from service.db import access_tables, dataset_tables, study_tables, tables
+from service.db import access_tables, dataset_tables, study_tables, tables, treatment_tables
 from service.db.engine import UNAVAILABLE, Database
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "dataset_tables",
     "study_tables",
     "tables",
+    "treatment_tables",
 ]

@@ -150,21 +150,6 @@ class StatusRow(Base):
     at: Mapped[datetime]
 
 
-class TreatmentRow(Base):
-    """The trial of treatments that was started for a job that has ended; of one attempt, because
-    a retried job is another patient."""
-
-    __tablename__ = "treatments"
-
-    job_id: Mapped[str] = mapped_column(
-        _ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
-    )
-    attempt: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    sweep_id: Mapped[str] = mapped_column(_ID)
-    arms: Mapped[list[Any]]
-    seeds: Mapped[list[Any]]
-
-
 class OutboxRow(Base):
     """A queued job that is to be announced to the workers. The row lives as long as the job
     waits: an announcement that is lost is made again when it falls due."""

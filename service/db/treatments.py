@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import and_, select, update
 from sqlalchemy.orm import Session
 
-from service.db.tables import EpochRow, JobRow, TreatmentRow
+from service.db.tables import EpochRow, JobRow
+from service.db.treatment_tables import TreatmentRow
 from service.db.upsert import insert_ignoring
 from service.domain.errors import JobNotFound, MoveRefused
 from service.domain.job import Job
@@ -34,14 +35,15 @@ def find(session: Session, job: Job) -> StoredTrial | None:
 
 
 def start(
-    session: Session, job: Job, arms: list[Any], seeds: list[int], submit: Callable[[], Sweep]
+    session: Session, job: Job, arms: list[Any], seeds: list[int], submit: Callable[[str], Sweep]
 ) -> StoredTrial | None:
-    """Starts a trial by `submit`, in the caller's transaction, unless there is one: of two callers
+    """Starts a trial by `submit`, which is told whose the patient is, in the caller's
+    transaction, unless there is one: of two callers
     at once the second waits for the first one's transaction and finds its trial.
 
     Raises JobNotFound, and MoveRefused where the job was retried in the meantime.
     """
-    query = select(JobRow.attempt, JobRow.status).where(JobRow.id == job.id)
+    query = select(JobRow.attempt, JobRow.status, JobRow.owner).where(JobRow.id == job.id)
     now = session.execute(query.with_for_update()).first()
     if now is None:
         raise JobNotFound(job.id)
@@ -49,7 +51,7 @@ def start(
         raise MoveRefused("The job was retried while it was diagnosed: ask again when it ends.")
     row = {"job_id": job.id, "attempt": job.attempt, "sweep_id": "", "arms": arms, "seeds": seeds}
     if insert_ignoring(session, TreatmentRow, row):
-        sweep = submit()
+        sweep = submit(now.owner)
         session.execute(update(TreatmentRow).where(*_of(job)).values(sweep_id=sweep.id))
     return find(session, job)
 
