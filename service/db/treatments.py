@@ -38,8 +38,8 @@ def start(
     session: Session, job: Job, arms: list[Any], seeds: list[int], submit: Callable[[str], Sweep]
 ) -> StoredTrial | None:
     """Starts a trial by `submit`, which is told whose the patient is, in the caller's
-    transaction, unless there is one: of two callers
-    at once the second waits for the first one's transaction and finds its trial.
+    transaction, unless there is one: of two callers at once the second waits for the first one's
+    transaction and finds its trial.
 
     Raises JobNotFound, and MoveRefused where the job was retried in the meantime.
     """
