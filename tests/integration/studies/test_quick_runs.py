@@ -62,3 +62,31 @@ def test_a_report_is_the_same_whenever_it_is_read(study: Study, client: Subgrad)
     for form in ("markdown", "html"):
         texts = {client.studies.export(report.study.id, form=form) for _ in range(2)}
         assert len(texts) == 1
+
+
+def test_dying_relu(study: Study) -> None:
+    overrides = {"seeds": 4, "rates": [0.001, 0.03, 0.3], "bisections": 1, "hidden": [32, 32]}
+    found = study("dying-relu", **overrides, epochs=3).findings
+    # A dead unit of the first layer has gradient 0 for every example: it cannot come back.
+    assert statement(found, "stay dead").estimate.value == 1.0
+    assert found.jobs == 4 * (3 + 4 + ("bisection-1" in found.sweeps))
+
+
+def test_remedies(study: Study) -> None:
+    found = study("remedies", seeds=4, hidden=[32, 32], epochs=3, learning_rate=0.1).findings
+    relu, leaky = found.tables[0].rows[:2]
+    assert (relu[0], leaky[0]) == ("relu", "leaky_relu")
+    # leaky_relu has a slope everywhere, so none of its units can be dead.
+    assert not isinstance(leaky[1], str)
+    assert leaky[1].value == 0.0
+    assert found.jobs == 4 * 10
+
+
+def test_sparsity(study: Study) -> None:
+    found = study("sparsity", seeds=4, hidden=[16], epochs=2, biases=[-0.5, 0.5]).findings
+    zeros = {row[0]: row[1] for row in found.tables[0].rows}
+    assert not isinstance(zeros["relu"], str)
+    assert not isinstance(zeros["gelu"], str)
+    assert (zeros["relu"].value or 0.0) > 0.1
+    assert zeros["gelu"].value == 0.0
+    assert found.jobs == 4 * (6 + 2)
