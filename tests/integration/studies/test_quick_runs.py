@@ -86,7 +86,8 @@ def test_sparsity(study: Study) -> None:
     found = study("sparsity", seeds=4, hidden=[16], epochs=2, biases=[-0.5, 0.5]).findings
     zeros = {row[0]: row[1] for row in found.tables[0].rows}
     assert not isinstance(zeros["relu"], str)
-    assert not isinstance(zeros["gelu"], str)
+    assert not isinstance(zeros["leaky_relu"], str)
     assert (zeros["relu"].value or 0.0) > 0.1
-    assert zeros["gelu"].value == 0.0
+    # 0 only where the pre-activation is; gelu's, far below 0, is rounded to 0 in float32.
+    assert zeros["leaky_relu"].value == 0.0
     assert found.jobs == 4 * (6 + 2)
