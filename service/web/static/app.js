@@ -10,7 +10,7 @@ const { name, id } = route(location.pathname);
 
 for (const link of document.querySelectorAll("nav a")) {
   const target = route(new URL(link.href).pathname).name;
-  const own = { job: "jobs", compare: "jobs", sweep: "sweeps", dataset: "datasets" }[name] ?? name;
+  const own = { job: "jobs", compare: "jobs", sweep: "sweeps", dataset: "datasets", study: "studies" }[name] ?? name;
   if (target === own && target !== "missing") link.setAttribute("aria-current", "page");
 }
 
