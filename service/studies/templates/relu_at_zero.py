@@ -1,68 +1,37 @@
 """What does the value of relu'(0) change?"""
 
 import math
-from typing import Annotated, Literal
 
-from pydantic import Field
-
-from service.domain.base import JsonObject
 from service.domain.findings import Estimate, FigureAxis, Kind
-from service.domain.spec import JobSpec
 from service.domain.study import Scale
-from service.studies.evidence import Evidence, Run, Runs
+from service.studies.evidence import Evidence, Runs
+from service.studies.kink_sweeps import (
+    CONVENTIONS,
+    FORMS,
+    ReluAtZeroOptions,
+    form_precision,
+    training_sweeps,
+    zone_sweeps,
+)
 from service.studies.notebook import Notebook
 from service.studies.sample import Sample
-from service.studies.template import Options, Sweeps, Template, sweep
-
-Width = Annotated[int, Field(ge=1, le=4096)]
-Depth = Annotated[int, Field(ge=1, le=32)]
-Precision = Literal["float64", "float32", "bfloat16", "float16"]
+from service.studies.template import Sweeps, Template
+from service.studies.zone import (
+    PUBLISHED,
+    by_shape,
+    calls_of_relu,
+    draws_in_zone,
+    effective,
+    first_step,
+    hits,
+    published_rate,
+    rate_of_zeros,
+)
 
 _RARE = 0.02
 """At most one draw in fifty: what 200 draws without a hit can tell."""
 _POINT = 0.01
 """A point of accuracy."""
-_HALVES = ("bfloat16", "float16")
-_CONVENTIONS = (0.0, 0.5, 1.0, -1.0, 2.0)
-_MNIST_EXAMPLES = 60_000
-_PUBLISHED: dict[tuple[int, int], float] = {
-    (1, 256): 0.054,
-    (2, 256): 0.258,
-    (3, 256): 0.463,
-    (5, 256): 0.647,
-    (6, 256): 0.697,
-    (3, 16): 0.021,
-    (3, 64): 0.163,
-    (3, 512): 0.582,
-    (3, 1024): 0.873,
-}
-"""By depth and width: float32, MNIST, mini-batches of 256, 1,000 draws. (For 3 x 256 the series by
-width has 0.478.)"""
-
-
-class ReluAtZeroOptions(Options):
-    dataset: Annotated[
-        Literal["digits", "mnist_784"],
-        Field(description="mnist_784 comes from OpenML; both have their pixels in [0, 1]."),
-    ]
-    draws: Annotated[
-        int, Field(ge=1, le=10_000, description="Random networks of each job, in full precision.")
-    ]
-    half_draws: Annotated[
-        int,
-        Field(ge=1, le=10_000, description="The same in half precision, which is slow on CPUs."),
-    ]
-    depth: Annotated[Depth, Field(description="Hidden layers where widths and precisions vary.")]
-    width: Annotated[Width, Field(description="Units where depths and precisions vary.")]
-    depths: Annotated[list[Depth], Field(min_length=1)]
-    widths: Annotated[list[Width], Field(min_length=1)]
-    precisions: Annotated[
-        list[Precision], Field(min_length=1, description="Of the networks to train.")
-    ]
-    epochs: Annotated[int, Field(ge=1, le=1000, description="Epochs of their training.")]
-    hidden: Annotated[
-        list[Width], Field(min_length=1, description="Hidden layers of the networks to train.")
-    ]
 
 
 class ReluAtZero(Template[ReluAtZeroOptions]):
@@ -133,21 +102,21 @@ class ReluAtZero(Template[ReluAtZeroOptions]):
     }
 
     def plan(self, options: ReluAtZeroOptions) -> Sweeps:
-        return {**_zones(options), **_trainings(options)}
+        return {**zone_sweeps(options), **training_sweeps(options)}
 
     def conclude(self, options: ReluAtZeroOptions, evidence: Evidence, notebook: Notebook) -> None:
         zones = evidence.runs("zone").by("precision")
         where = f"{options.depth} x {options.width} on {options.dataset}"
         notebook.claim(
             f"In float32 some random networks lie in the bifurcation zone ({where}).",
-            _draws(zones["float32"]),
+            draws_in_zone(zones["float32"]),
             quantity="share of random networks",
             kind=Kind.SHARE,
             above=0.0,
         )
         notebook.claim(
             f"In float64 hardly any does ({where}).",
-            _draws(zones["float64"]),
+            draws_in_zone(zones["float64"]),
             quantity="share of random networks",
             kind=Kind.SHARE,
             below=_RARE,
@@ -173,10 +142,10 @@ class ReluAtZero(Template[ReluAtZeroOptions]):
         rows: list[list[str | Estimate]] = []
         for a, runs in forms.by("activation.derivative_at_zero").items():
             by_form = runs.by("activation.gradient_at_zero")
-            chain, written = (by_form[f].sample("validation_metric", diverged=0.0) for f in _FORMS)
+            chain, written = (by_form[f].sample("validation_metric", diverged=0.0) for f in FORMS)
             notebook.claim(
                 f"Written over the gradient, convention {a:g} costs accuracy that it does not cost "
-                f"by the chain rule ({_form_precision(options)}).",
+                f"by the chain rule ({form_precision(options)}).",
                 written - chain,
                 quantity="validation accuracy, overwritten less chain rule",
                 below=0.0,
@@ -187,7 +156,7 @@ class ReluAtZero(Template[ReluAtZeroOptions]):
                     f"{a:g}",
                     notebook.estimate(chain),
                     notebook.estimate(written),
-                    notebook.total(by_form[_FORMS[1]].sample(_hits)),
+                    notebook.total(by_form[FORMS[1]].sample(hits)),
                 ]
             )
         notebook.table(
@@ -202,25 +171,28 @@ class ReluAtZero(Template[ReluAtZeroOptions]):
         cells: list[tuple[str, Runs]] = []
         for name in ("zone", "zone-half"):
             cells += [(one, runs) for one, runs in evidence.runs(name).by("precision").items()]
-        cells += [("float32", runs) for runs in _by_shape(evidence.runs("zone-shapes"))]
+        cells += [("float32", runs) for runs in by_shape(evidence.runs("zone-shapes"))]
         rows: list[list[str | Estimate]] = []
         for precision, runs in cells:
             hidden = runs[0].spec["network"]["hidden"]
             shape = len(hidden), hidden[0]
-            rate, calls = _rate(runs), _calls(runs[0]) / runs[0].spec["probes"]["bifurcation_draws"]
-            published = _PUBLISHED.get(shape) if precision == "float32" else None
+            rate, calls = (
+                rate_of_zeros(runs),
+                calls_of_relu(runs[0]) / runs[0].spec["probes"]["bifurcation_draws"],
+            )
+            published = PUBLISHED.get(shape) if precision == "float32" else None
             rows.append(
                 [
                     precision,
                     f"{shape[0]} x {shape[1]}",
-                    notebook.estimate(_draws(runs), Kind.SHARE),
+                    notebook.estimate(draws_in_zone(runs), Kind.SHARE),
                     notebook.total(runs.sample("bifurcation_zeros")),
                     notebook.theory(rate),
                     notebook.theory(1 - math.exp(-rate * calls)),
-                    "" if published is None else notebook.theory(_published_rate(shape, published)),
+                    "" if published is None else notebook.theory(published_rate(shape, published)),
                     ""
                     if published is None
-                    else notebook.theory(1 - math.exp(-_published_rate(shape, published) * calls)),
+                    else notebook.theory(1 - math.exp(-published_rate(shape, published) * calls)),
                 ]
             )
         notebook.table(
@@ -246,7 +218,7 @@ class ReluAtZero(Template[ReluAtZeroOptions]):
         curves: dict[str, list[tuple[float, Estimate]]] = {}
         for normalization in ("none", "batch"):
             for precision, runs in _trained(evidence, normalization).items():
-                for a in _CONVENTIONS:
+                for a in CONVENTIONS:
                     these = runs.where({"activation.derivative_at_zero": a})
                     change = notebook.estimate(_accuracy(runs, a) - _accuracy(runs, 0.0))
                     rows.append(
@@ -254,9 +226,9 @@ class ReluAtZero(Template[ReluAtZeroOptions]):
                             precision,
                             normalization,
                             f"{a:g}",
-                            notebook.total(these.sample(_hits, diverged=0.0)),
-                            notebook.total(these.sample(_effective, diverged=0.0)),
-                            notebook.estimate(these.sample(_first_step)),
+                            notebook.total(these.sample(hits, diverged=0.0)),
+                            notebook.total(these.sample(effective, diverged=0.0)),
+                            notebook.estimate(these.sample(first_step)),
                             notebook.estimate(these.sample("validation_metric", diverged=0.0)),
                             change,
                         ]
@@ -286,85 +258,6 @@ class ReluAtZero(Template[ReluAtZeroOptions]):
         )
 
 
-_FORMS = ("chain_rule", "overwrite")
-
-
-def _dataset(options: ReluAtZeroOptions) -> JsonObject:
-    if options.dataset == "digits":
-        return {"name": "digits", "scaling": "global_minmax"}
-    return {
-        "name": "openml",
-        "openml_name": "mnist_784",
-        "version": 1,
-        "scaling": "global_minmax",
-        "validation_fraction": 1 / 7,
-    }
-
-
-def _base(options: ReluAtZeroOptions, **more: object) -> JsonObject:
-    return {
-        "dataset": _dataset(options),
-        "activation": {"name": "relu", "derivative_at_zero": 0.0},
-        "network": {"init": {"name": "torch_default"}},
-        "loss": {"name": "cross_entropy"},
-        "optimizer": {"name": "sgd", "learning_rate": 0.1},
-        "probes": {"unit_activity": False},
-        **more,
-    }
-
-
-def _zones(options: ReluAtZeroOptions) -> Sweeps:
-    def zone(draws: int) -> JsonObject:
-        probes = {"unit_activity": False, "bifurcation_draws": draws}
-        return _base(options, epochs=0, batch_size=256, probes=probes)
-
-    usual = [options.width] * options.depth
-    shapes = [[options.width] * depth for depth in options.depths]
-    shapes += [[width] * options.depth for width in options.widths]
-    return {
-        "zone": sweep(
-            zone(options.draws),
-            {"precision": ["float32", "float64"], "network.hidden": [usual]},
-            seeds=options.seeds,
-        ),
-        "zone-half": sweep(
-            zone(options.half_draws),
-            {"precision": list(_HALVES), "network.hidden": [usual]},
-            seeds=options.seeds,
-        ),
-        "zone-shapes": sweep(zone(options.draws), {"network.hidden": shapes}, seeds=options.seeds),
-    }
-
-
-def _trainings(options: ReluAtZeroOptions) -> Sweeps:
-    base = _base(options, epochs=options.epochs, batch_size=64)
-    base["network"] = {"hidden": options.hidden}
-    return {
-        "trained": sweep(
-            base,
-            {
-                "precision": list(options.precisions),
-                "network.normalization": ["none", "batch"],
-                "activation.derivative_at_zero": list(_CONVENTIONS),
-            },
-            seeds=options.seeds,
-        ),
-        "forms": sweep(
-            {**base, "precision": _form_precision(options)},
-            {
-                "activation.gradient_at_zero": list(_FORMS),
-                "activation.derivative_at_zero": [0.2, 1.0],
-            },
-            seeds=options.seeds,
-        ),
-    }
-
-
-def _form_precision(options: ReluAtZeroOptions) -> Precision:
-    """Where zeros are most frequent."""
-    return "bfloat16" if "bfloat16" in options.precisions else options.precisions[0]
-
-
 def _trained(evidence: Evidence, normalization: str) -> dict[str, Runs]:
     """By precision."""
     runs = evidence.runs("trained").where({"network.normalization": normalization})
@@ -375,61 +268,6 @@ def _accuracy(runs: Runs, convention: float) -> Sample:
     """A network that diverged has learned nothing."""
     chosen = runs.where({"activation.derivative_at_zero": convention})
     return chosen.sample("validation_metric", diverged=0.0)
-
-
-def _summed(run: Run, column: str) -> float:
-    return float(sum(value for value in run.epochs(column) if value is not None))
-
-
-def _hits(run: Run) -> float:
-    return _summed(run, "kink_hits")
-
-
-def _effective(run: Run) -> float:
-    return _summed(run, "kink_effective")
-
-
-def _first_step(run: Run) -> float | None:
-    steps = [step for step in run.epochs("first_effective_step") if step is not None]
-    return min(steps) if steps else None
-
-
-def _by_shape(runs: Runs) -> list[Runs]:
-    return list(runs.by("network.hidden").values())
-
-
-def _draws(runs: Runs) -> Sample:
-    """1 for each draw in the zone, 0 for each other: a draw is what a seed is elsewhere. All draws
-    of a job that did not measure them are excluded."""
-    values: dict[int, float] = {}
-    excluded: dict[int, str] = {}
-    for run in runs:
-        draws, found = run.spec["probes"]["bifurcation_draws"], run.last("bifurcation_differing")
-        for i in range(draws):
-            if found is None:
-                excluded[run.seed * draws + i] = "not measured"
-            else:
-                values[run.seed * draws + i] = float(i < found)
-    return Sample(values=values, excluded=excluded, jobs=tuple(sorted(r.job_id for r in runs)))
-
-
-def _calls(run: Run) -> int:
-    """Of relu, by all draws of the job."""
-    spec = JobSpec.model_validate(run.spec)
-    units = sum(spec.network.hidden_widths)
-    return spec.training_examples * units * spec.probes.bifurcation_draws
-
-
-def _rate(runs: Runs) -> float:
-    """Exact zeros per call of relu."""
-    known = [(zeros, run) for run in runs if (zeros := run.last("bifurcation_zeros")) is not None]
-    calls = sum(_calls(run) for _, run in known)
-    return sum(zeros for zeros, _ in known) / calls if calls else 0.0
-
-
-def _published_rate(shape: tuple[int, int], share: float) -> float:
-    depth, width = shape
-    return -math.log1p(-share) / (_MNIST_EXAMPLES * depth * width)
 
 
 def _tell_scope(options: ReluAtZeroOptions, evidence: Evidence, notebook: Notebook) -> None:

@@ -13,9 +13,8 @@ self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim(
 function isKept(request) {
   const { origin, pathname } = new URL(request.url);
   if (request.method !== "GET" || origin !== self.location.origin || request.headers.has("Authorization")) return false;
-  if (request.mode === "navigate") return !pathname.startsWith("/docs");
-  if (pathname === "/" || pathname.startsWith("/static/")) return true;
-  return pathname.startsWith("/v1/") && ["*/*", "application/json"].includes(request.headers.get("Accept"));
+  if (pathname.startsWith("/docs") || pathname === "/healthz") return false;
+  return request.mode === "navigate" || ["*/*", "application/json"].includes(request.headers.get("Accept"));
 }
 
 /** One document serves every page. */
