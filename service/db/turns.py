@@ -1,7 +1,7 @@
 """Whose turn it is: priority, then fairness between owners, then age; and who may post more.
 
-An owner is whoever jobs are accounted to: an API key. Until there are keys, everybody is
-`DEFAULT_OWNER`.
+An owner is whoever jobs are accounted to: the one that an API key was made for. Without keys
+everybody is the same.
 """
 
 from collections.abc import Iterable, Sequence

@@ -55,11 +55,13 @@ def upload_leaves(http: httpx.Client) -> str:
 
 def train(http: httpx.Client) -> dict[str, str]:
     """Trains what the pictures show; the path of each page by the picture's name."""
+    posted = http.post("/v1/studies", json={"template": "vanishing-gradient"})
+    study = posted.raise_for_status().json()["id"]
     sweep = http.post("/v1/sweeps", json=SWEEP).raise_for_status().json()["id"]
     dying, tanh = (
         http.post("/v1/jobs", json=spec).raise_for_status().json()["id"] for spec in (DYING, TANH)
     )
-    for path in (f"jobs/{dying}", f"jobs/{tanh}", f"sweeps/{sweep}"):
+    for path in (f"jobs/{dying}", f"jobs/{tanh}", f"sweeps/{sweep}", f"studies/{study}"):
         http.get(f"/v1/{path}", params={"wait": 60}).raise_for_status()
     table = f"/sweeps/{sweep}?quantity=dead_fraction"
     swapped = "rows=activation.name&columns=optimizer.learning_rate"
@@ -72,6 +74,8 @@ def train(http: httpx.Client) -> dict[str, str]:
         "lines": f"{table}&{swapped}&as=lines",
         "compare": f"/compare?jobs={dying},{tanh}",
         "datasets": "/datasets",
+        "studies": "/studies",
+        "study": f"/studies/{study}",
         "dataset": f"/datasets/{upload_leaves(http)}",
     }
 

@@ -11,10 +11,15 @@ from tests.browser.screenshots import upload_leaves
 from tests.stack import Stack, digits_spec
 
 _AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+# As little as makes a page of everything that a study's page can have.
+SMALL_STUDY = {
+    "template": "vanishing-gradient",
+    "overrides": {"seeds": 2, "depths": [2, 3], "trained_depths": [2], "epochs": 1},
+}
 _SERIOUS = ("serious", "critical")
 
 PAGES = ["jobs", "job", "new", "sweeps", "sweep", "lines", "compare"]
-PAGES += ["datasets", "dataset", "missing", "nothing"]
+PAGES += ["datasets", "dataset", "studies", "study", "missing", "nothing"]
 
 
 @pytest.fixture(scope="package")
@@ -26,8 +31,10 @@ def paths(stack: Stack) -> dict[str, str]:
         "axes": {"activation.name": ["relu", "tanh"], "optimizer.learning_rate": [0.1, 0.5]},
     }
     sweep = stack.http.post("/v1/sweeps", json=body).raise_for_status().json()["id"]
+    study = stack.http.post("/v1/studies", json=SMALL_STUDY).raise_for_status().json()["id"]
     stack.ended(one)
     stack.ended(other)
+    stack.http.get(f"/v1/studies/{study}", params={"wait": 60}).raise_for_status()
     stack.http.get(f"/v1/sweeps/{sweep}", params={"wait": 60}).raise_for_status()
     return {
         "jobs": "/",
@@ -39,6 +46,8 @@ def paths(stack: Stack) -> dict[str, str]:
         "compare": f"/compare?jobs={one},{other}",
         "datasets": "/datasets",
         "dataset": f"/datasets/{upload_leaves(stack.http)}",
+        "studies": "/studies",
+        "study": f"/studies/{study}",
         "missing": f"/jobs/{one[:-4]}0000",
         "nothing": "/?name=nobody+has+this+name",
     }
@@ -54,6 +63,8 @@ SETTLED = {
     "compare": ".chart .line",
     "datasets": "tbody tr",
     "dataset": "meter",
+    "studies": ".tiles .card",
+    "study": ".charts .line",
     "missing": "[role=alert]",
     "nothing": ".empty",
 }
