@@ -1,11 +1,17 @@
 """Bringing the database to the newest schema."""
 
+import random
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
+import structlog
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import OperationalError
 
 from service.db.engine import Database
 from service.db.tables import Base
@@ -13,15 +19,55 @@ from service.settings import Settings
 
 # Any constant: it keeps two processes from migrating one PostgreSQL database at the same time.
 _LOCK = 7_366_242
+# What PostgreSQL says where a table is in use; see `_take_every_table`.
+_LOCK_NOT_AVAILABLE = "55P03"
+_PATIENCE_S = 300.0
+
+_log = structlog.get_logger(__name__)
 
 
 def upgrade(database: Database) -> None:
-    """Runs every migration that the database does not have yet. Safe to call from several
-    processes at once: on PostgreSQL an advisory lock, on SQLite the write lock orders them."""
+    """Runs every migration that the database does not have yet, all or none, while others use the
+    database. Safe to call from several processes at once: on PostgreSQL an advisory lock, on
+    SQLite the write lock orders them.
+
+    Raises OperationalError where tables stayed in use for five minutes.
+    """
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            _upgrade(database)
+            return
+        except OperationalError as error:
+            is_busy = getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE
+            if not is_busy or time.monotonic() > deadline:
+                raise
+            _log.info("tables are in use, migrating in a moment")
+        time.sleep(random.uniform(0.05, 0.5))  # noqa: S311  (nothing secret)
+
+
+def _upgrade(database: Database) -> None:
     with database.write_connection() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            if not _is_newest(connection):
+                _take_every_table(connection)
         command.upgrade(config(connection), "head")
+
+
+def _is_newest(connection: Connection) -> bool:
+    heads = ScriptDirectory.from_config(config(connection)).get_heads()
+    return set(MigrationContext.configure(connection).get_current_heads()) == set(heads)
+
+
+def _take_every_table(connection: Connection) -> None:
+    """All at once or, where somebody uses one, none. A migration that waits for a table while it
+    has others stops everybody who wants those, and one of them may be whom it waits for. One that
+    never waits can be part of no deadlock, and the service waits for it for a moment at most."""
+    quoted = connection.dialect.identifier_preparer.quote
+    tables = ", ".join(map(quoted, inspect(connection).get_table_names()))
+    if tables:
+        connection.execute(text(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE NOWAIT"))
 
 
 def is_migrated(database: Database) -> bool:

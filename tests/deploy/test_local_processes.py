@@ -6,6 +6,7 @@ import signal
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -62,7 +63,12 @@ def test_a_job_runs_through_them_and_each_stops_at_a_signal(
     with httpx.Client(base_url=f"http://127.0.0.1:{host.port}", timeout=70) as http:
         assert http.get("/readyz").status_code == 200
         job_id = http.post("/v1/jobs", json=digits_spec()).raise_for_status().json()["id"]
-        job = http.get(f"/v1/jobs/{job_id}", params={"wait": 60}).json()
+        # The first job may have to wait for a compiler.
+        job = wait_for(
+            lambda: job if (job := read(http, job_id))["finished_at"] else None,
+            what="the job ends",
+            timeout_s=300,
+        )
         assert (job["status"], job["outcome"]) == ("succeeded", "completed")
     for name in reversed(running):
         running[name].send_signal(signal.SIGTERM)
@@ -73,6 +79,11 @@ def test_a_job_runs_through_them_and_each_stops_at_a_signal(
         assert ended in (0, -signal.SIGTERM), f"{name}: {ended}\n{host.log(OWN[name])}"
     assert host.check(OWN["api"]) != 0
     assert [one for one in psutil.process_iter(["environ"]) if is_of(host, one)] == []
+
+
+def read(http: httpx.Client, job_id: str) -> dict[str, Any]:
+    job: dict[str, Any] = http.get(f"/v1/jobs/{job_id}", params={"wait": 30}).json()
+    return job
 
 
 def is_of(host: Host, process: psutil.Process) -> bool:
