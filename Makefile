@@ -73,7 +73,10 @@ bench-references: ## Compare with others (JAX, joblib, Optuna, Lightning, Ray Tu
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/pip install -q -c requirements.lock -r benchmarks/requirements.txt -e '.[worker]'
 	.venv-bench/bin/python -m benchmarks.cohort
-	.venv-bench/bin/python -m benchmarks.mlflow_server
+	@# MLflow's server takes an older pandas than ours, so it has an environment to itself.
+	@test -x .venv-bench-mlflow/bin/python || $(PYTHON) -m venv .venv-bench-mlflow
+	.venv-bench-mlflow/bin/pip install -q -r benchmarks/requirements-mlflow.txt -e .
+	.venv-bench-mlflow/bin/python -m benchmarks.mlflow_server
 
 lock: ## Write requirements.lock anew from the newest versions
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock

@@ -1,6 +1,7 @@
 """Runs written, listed and read back: this service against MLflow's tracking server.
 
-    make bench-references    # or, in its environment: python -m benchmarks.mlflow_server --runs 100
+    make bench-references
+    .venv-bench-mlflow/bin/python -m benchmarks.mlflow_server --runs 100
 
 Both with SQLite, both as servers of one process on this machine, by turns in blocks of runs. A run
 is 100 epochs of 10 quantities. MLflow is spoken to over its REST API, as its own client does; here
