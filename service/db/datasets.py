@@ -38,7 +38,8 @@ def _visible(*fields: Any) -> Select[Any]:
     one, other = DatasetOwnerRow, aliased(DatasetOwnerRow)
     is_earlier = tuple_(other.created_at, other.owner) < tuple_(one.created_at, one.owner)
     earlier = exists().where(other.dataset_id == one.dataset_id, is_earlier)
-    return select(*fields).join(one, one.dataset_id == DatasetRow.id).where(~earlier)
+    joined = select(*fields).select_from(DatasetRow).join(one, one.dataset_id == DatasetRow.id)
+    return joined.where(~earlier)
 
 
 def store(

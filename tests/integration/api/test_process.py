@@ -28,10 +28,10 @@ print([name for name in ("torch", "numpy", "sklearn", "workers") if name in sys.
 """
 
 
-def test_it_never_imports_what_trains(tmp_path: Path) -> None:
+def test_it_never_imports_what_trains(sqlite_url: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _IMPORTS_NOTHING_HEAVY],
-        env=os.environ | {"SUBGRAD_HOME": str(tmp_path)},
+        env=os.environ | {"SUBGRAD_DATABASE_URL": sqlite_url},
         capture_output=True,
         text=True,
         check=False,

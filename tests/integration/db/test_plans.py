@@ -1,6 +1,7 @@
 """The questions asked all the time are answered by an index, with many jobs too."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from service.db import (
     turns,
 )
 from service.db.jobs import JobFilter
+from service.domain.errors import JobNotFound, SweepNotFound
 from tests.integration.db.record import queue
 
 JOBS = 5_000
@@ -152,7 +154,9 @@ def test_no_table_is_read_from_end_to_end(crowded: Database, question: str) -> N
 
     with crowded.writing() as session:
         event.listen(crowded.engine, "before_cursor_execute", note)
-        QUESTIONS[question](session)
+        # One owner among many has made nothing: the question is asked all the same.
+        with suppress(JobNotFound, SweepNotFound):
+            QUESTIONS[question](session)
         event.remove(crowded.engine, "before_cursor_execute", note)
         session.rollback()
     assert asked

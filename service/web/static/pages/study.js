@@ -14,7 +14,7 @@ export async function open(main, id) {
   setTitle("Study");
   show(main, h("p", { class: "soft" }, "Loading…"));
   const head = h("div", {});
-  const body = h("div", { class: "stack" });
+  const body = h("div", { class: "stack findings" });
   let shown = false;
   keepLooking(async () => {
     try {
