@@ -18,7 +18,7 @@ from service.domain.audit import Change
 router = APIRouter(prefix="/v1", tags=["access"])
 
 
-class Identity(BaseModel):
+class Caller(BaseModel):
     """In whose name a request is made."""
 
     owner: str
@@ -29,13 +29,13 @@ class Identity(BaseModel):
 @router.get(
     "/whoami", responses={HTTPStatus.OK: answer_with(access_examples.IDENTITY), **problems()}
 )
-def read_identity(access: AccessDep, database: DatabaseDep) -> Identity:
+def read_identity(access: AccessDep, database: DatabaseDep) -> Caller:
     """Read what the key that is sent stands for."""
     key = None
     if access.key_id is not None:
         with database.reading() as session:
             key = keys.find(session, access.key_id)
-    return Identity(owner=access.owner, scopes=sorted(access.scopes), key=key)
+    return Caller(owner=access.owner, scopes=sorted(access.scopes), key=key)
 
 
 class ChangeQuery(BaseModel):

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from service.api import access_examples, dataset_examples, diagnosis_examples, examples
 from service.api.datasets import DatasetPage
 from service.api.errors import PROBLEMS, Problem
-from service.api.identity import ChangePage, Identity
+from service.api.identity import Caller, ChangePage
 from service.api.jobs import JobPage
 from service.api.sweeps import SweepPage
 from service.domain.comparison import Comparison
@@ -113,7 +113,7 @@ def test_the_examples_are_what_the_schemas_say() -> None:
     TypeAdapter(UploadedDataset).validate_python(dataset_examples.DATASET)
     TypeAdapter(DatasetPage).validate_python(dataset_examples.DATASET_PAGE)
     TypeAdapter(UnitSeries).validate_python(examples.UNITS)
-    TypeAdapter(Identity).validate_python(access_examples.IDENTITY)
+    TypeAdapter(Caller).validate_python(access_examples.IDENTITY)
     TypeAdapter(ChangePage).validate_python(access_examples.CHANGE_PAGE)
 
 

@@ -151,7 +151,7 @@ def test_a_sweep_from_its_file_to_its_table(run: CommandLine) -> None:
     assert pivot["rows"]["axes"] == ["seed"]
     assert run("show", sweep_id).code == 0
     listed = run("sweeps")
-    assert f"{sweep_id}   succeeded   100%" in listed.out
+    assert f"{sweep_id}   succeeded      100%" in listed.out
     assert is_readable(listed.out)
     assert run("cancel", sweep_id).code == 4
     assert run("watch", sweep_id, "--json").code == 0
