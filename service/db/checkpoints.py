@@ -7,9 +7,10 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from service.db.claims import Held, lock_held
-from service.db.rollups import BUCKET
+from service.db.rollups import SIZES
 from service.db.tables import (
     CheckpointRow,
+    CoarseRollupRow,
     EpochRow,
     JobRow,
     LayerRow,
@@ -67,7 +68,9 @@ def adopt(session: Session, held: Held, resumed: Mapping[str, int]) -> None:
         tables: list[tuple[Any, Any]] = [
             (table, table.epoch <= epoch) for table in (EpochRow, LayerRow, UnitRow)
         ]
-        tables.append((RollupRow, RollupRow.bucket < (epoch + 1) // BUCKET))
+        tables.append((RollupRow, (RollupRow.bucket + 1) * SIZES[0] <= epoch + 1))
+        ends = (CoarseRollupRow.bucket + 1) * CoarseRollupRow.size
+        tables.append((CoarseRollupRow, ends <= epoch + 1))
         for table, is_before in tables:
             of_job = table.job_id == job_id
             session.execute(update(table).where(of_job, is_before).values(attempt))

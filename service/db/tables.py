@@ -243,6 +243,24 @@ class RollupRow(Base):
     maximum: Mapped[float | None]
 
 
+class CoarseRollupRow(Base):
+    """The same over `size` epochs, a multiple of a hundred, for drawing very long series."""
+
+    __tablename__ = "coarse_rollups"
+    # Read by ranges of the key: SQLite keeps the rows in its order.
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012  (SQLAlchemy's own form)
+
+    job_id: Mapped[str] = mapped_column(
+        _ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    size: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    quantity: Mapped[str] = mapped_column(_WORD, primary_key=True)
+    bucket: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    attempt: Mapped[int]
+    minimum: Mapped[float | None]
+    maximum: Mapped[float | None]
+
+
 class LayerRow(Base):
     """`LayerMetrics` of one job, epoch and hidden layer."""
 
@@ -311,7 +329,7 @@ class WeightsRow(Base):
     payload: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-MEASURED = (EpochRow, RollupRow, LayerRow, UnitRow, WeightsRow)
+MEASURED = (EpochRow, RollupRow, CoarseRollupRow, LayerRow, UnitRow, WeightsRow)
 """What an attempt measures: each has `job_id` and `attempt`."""
 
 

@@ -1,8 +1,9 @@
 """Long series in few points: of each bucket of epochs the last row, and every column's smallest
 and largest value.
 
-Small buckets are grouped by SQL. Buckets of a hundred epochs or more are multiples of a hundred
-and come out of the roll-ups, so a million epochs cost ten thousand small rows a quantity.
+Small buckets are grouped by SQL. Buckets of a hundred epochs or more are multiples of a hundred, of
+a thousand or of ten thousand where that costs little resolution, and come out of the roll-ups: a
+million epochs in 500 points are a thousand small rows a quantity.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,8 +14,8 @@ from sqlalchemy import Integer, func, select
 from sqlalchemy.orm import Session
 
 from service.db.metrics import Columns
-from service.db.rollups import BUCKET, Ends, ends, extremes
-from service.db.tables import EpochRow, LayerRow, RollupRow
+from service.db.rollups import SIZES, Ends, ends, extremes, joined_extremes, stored
+from service.db.tables import EpochRow, LayerRow
 
 _KEYS = ("epoch", "layer", "units")
 """Columns that say where a row belongs: they have no extremes."""
@@ -40,10 +41,11 @@ def thin_epochs(
         return None
     size = _bucket_size(newest, max_points)
     wanted = [name for name in names if name not in _KEYS]
-    if size >= BUCKET and _is_rolled_up(session, job_id, newest):
-        found = _from_rollups(session, job_id, wanted, size=size, newest=newest)
-    else:
-        found = _from_rows(session, EpochRow, job_id, wanted, size=size)
+    found: _Found = {}
+    rest = 0
+    if size >= SIZES[0]:
+        found, rest = _from_rollups(session, job_id, wanted, size=size, newest=newest)
+    _merge(found, _from_rows(session, EpochRow, job_id, wanted, size=size, first_epoch=rest))
     columns = _last_rows(session, EpochRow, job_id, names, size=size, newest=newest)
     keys = [(0, bucket) for bucket in range(newest // size + 1)]
     return _assemble(size, columns, keys, wanted, found)
@@ -67,7 +69,11 @@ def thin_layers(
 
 def _bucket_size(newest: int, max_points: int) -> int:
     size = -(-(newest + 1) // max_points)
-    return size if size < BUCKET else -(-size // BUCKET) * BUCKET
+    for rolled_up in reversed(SIZES):
+        rounded = -(-size // rolled_up) * rolled_up
+        if 2 * rounded <= 3 * size:  # two points of three are left at least
+            return rounded
+    return size if size < SIZES[0] else -(-size // SIZES[0]) * SIZES[0]
 
 
 _Found = dict[tuple[int, int], dict[str, Ends]]
@@ -131,24 +137,45 @@ def _from_rows(
     return found
 
 
-def _is_rolled_up(session: Session, job_id: str, newest: int) -> bool:
-    """Whether every full bucket was written: those of jobs from before roll-ups were not."""
-    written = select(func.count()).where(RollupRow.job_id == job_id, RollupRow.quantity == "epoch")
-    return session.scalar(written) == (newest + 1) // BUCKET
-
-
 def _from_rollups(
     session: Session, job_id: str, wanted: Sequence[str], *, size: int, newest: int
+) -> tuple[_Found, int]:
+    """What the full buckets of roll-ups tell, coarse ones first, and the first epoch after them.
+    `size` is a multiple of the smallest of them."""
+    found: _Found = {}
+    start = 0
+    for rolled_up in reversed(SIZES):
+        if size % rolled_up == 0 and _is_whole(session, job_id, rolled_up, newest):
+            _merge(found, _from_level(session, job_id, wanted, rolled_up, size=size, start=start))
+            start = (newest + 1) // rolled_up * rolled_up
+    return found, start
+
+
+def _is_whole(session: Session, job_id: str, rolled_up: int, newest: int) -> bool:
+    """Whether every full bucket was written: what a worker of an earlier version recorded lacks
+    the coarse ones, or all of them."""
+    table, of_size = stored(rolled_up)
+    written = select(func.count()).where(
+        table.job_id == job_id, *of_size, table.quantity == "epoch"
+    )
+    return session.scalar(written) == (newest + 1) // rolled_up
+
+
+def _from_level(
+    session: Session, job_id: str, wanted: Sequence[str], rolled_up: int, *, size: int, start: int
 ) -> _Found:
-    """`size` is a multiple of BUCKET. Epochs after the last full bucket come from their rows."""
-    full = (newest + 1) // BUCKET
-    bucket = RollupRow.bucket // (size // BUCKET)
-    low, _ = extremes(RollupRow.minimum)
-    _, high = extremes(RollupRow.maximum)
+    """From the epoch `start` on, in buckets of `size`, both multiples of the roll-ups'."""
+    table, of_size = stored(rolled_up)
+    bucket = table.bucket // (size // rolled_up)
     query = (
-        select(RollupRow.quantity, bucket, low, high)
-        .where(RollupRow.job_id == job_id, RollupRow.quantity.in_(wanted))
-        .group_by(RollupRow.quantity, bucket)
+        select(table.quantity, bucket, *joined_extremes(table))
+        .where(
+            table.job_id == job_id,
+            *of_size,
+            table.quantity.in_(wanted),
+            table.bucket >= start // rolled_up,
+        )
+        .group_by(table.quantity, bucket)
     )
     counts = {name for name in wanted if isinstance(getattr(EpochRow, name).type, Integer)}
     found: _Found = {}
@@ -156,16 +183,18 @@ def _from_rollups(
         pair = ends(*values)
         if pair is not None:
             found.setdefault((0, int(at)), {})[name] = _counted(pair) if name in counts else pair
-    rest = _from_rows(session, EpochRow, job_id, wanted, size=size, first_epoch=full * BUCKET)
-    for key, tail in rest.items():
-        there = found.setdefault(key, {})
-        for name, pair in tail.items():
-            there[name] = _join(there[name], pair) if name in there else pair
     return found
 
 
 def _counted(pair: Ends) -> Ends:
     return int(pair[0]), int(pair[1])
+
+
+def _merge(found: _Found, more: _Found) -> None:
+    for key, tail in more.items():
+        there = found.setdefault(key, {})
+        for name, pair in tail.items():
+            there[name] = _join(there[name], pair) if name in there else pair
 
 
 def _join(one: Ends, other: Ends) -> Ends:

@@ -16,7 +16,7 @@ from sqlalchemy import Table, column, insert, select, table
 
 from service.db import Database
 from service.db.migrate import upgrade
-from service.db.tables import Base, EpochRow, JobRow
+from service.db.tables import Base, CoarseRollupRow, EpochRow, JobRow, RollupRow
 from tests.migrations.schemas import run_command, schema
 
 
@@ -96,6 +96,34 @@ def job_values() -> dict[str, Any]:
         "status_seq": 1,
         "created_at": datetime.now(UTC),
     }
+
+
+def test_roll_ups_of_100_epochs_are_joined_to_coarser_ones(empty: Database) -> None:
+    """0012 makes those of 1,000 and 10,000 epochs, of buckets that are full."""
+    jobs, finer, coarse = (
+        cast(Table, row.__table__) for row in (JobRow, RollupRow, CoarseRollupRow)
+    )
+    old_jobs = table("jobs", *(column(name, jobs.c[name].type) for name in job_values()))
+    losses = [math.nan if bucket == 7 else float(bucket) for bucket in range(123)]
+    series = {"epoch": [float(bucket) for bucket in range(123)], "train_loss": losses}
+    run_command(empty, command.upgrade, "0011")
+    with empty.write_connection() as connection:
+        connection.execute(insert(old_jobs).values(job_values()))
+        for quantity, values in series.items():
+            rows = [("job_1", quantity, n, 1, v, v + 0.5) for n, v in enumerate(values)]
+            names = [one.name for one in finer.columns]
+            connection.execute(insert(finer), [dict(zip(names, row, strict=True)) for row in rows])
+    run_command(empty, command.upgrade, "0012")
+    query = (
+        select(coarse.c.size, coarse.c.bucket, coarse.c.minimum, coarse.c.maximum)
+        .where(coarse.c.quantity == "train_loss")
+        .order_by(coarse.c.size, coarse.c.bucket)
+    )
+    with empty.engine.connect() as connection:
+        found = [tuple(row) for row in connection.execute(query)]
+    tens = [(1000, n, 10.0 * n, 10 * n + 9.5) for n in range(1, 12)]
+    nan = (math.nan, math.nan)
+    assert repr(found) == repr([(1000, 0, *nan), *tens, (10_000, 0, *nan)])
 
 
 def test_a_failed_migration_leaves_nothing(empty: Database) -> None:

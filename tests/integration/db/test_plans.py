@@ -164,7 +164,14 @@ def test_no_table_is_read_from_end_to_end(crowded: Database, question: str) -> N
         plan = _plan(crowded, statement, values)
         read = [line for line in plan if "Seq Scan on" in line]
         # Empty, or, with a row per owner, to be read as a whole.
-        small = ("layer_metrics", "unit_activity", "epoch_rollups", "owners", "weights")
+        small = (
+            "layer_metrics",
+            "unit_activity",
+            "epoch_rollups",
+            "coarse_rollups",
+            "owners",
+            "weights",
+        )
         strays = [line for line in read if not any(table in line for table in small)]
         assert strays == [], "\n".join([statement, *plan])
 

@@ -6,22 +6,22 @@ from typing import Any
 
 import pytest
 
-from service.db import Database, metrics, thinning
+from service.db import Database, checkpoints, metrics, thinning
 from service.db.thinning import Thinned
 from service.domain.events import EpochEvent
 from service.domain.metrics import EPOCH_COLUMNS, LAYER_COLUMNS
-from tests.integration.db.record import epoch, finish, record, rows, running, take
+from tests.integration.db.record import epoch, finish, queue, record, rows, running, take
 
 _VALUES = [0.5, -3.0, 7.25, math.inf, -math.inf, None]
 
 
-def _series(member: str, count: int, *, nan_at: int = -1) -> list[EpochEvent]:
+def _series(member: str, count: int, *, nan_at: int = -1, layers: int = 2) -> list[EpochEvent]:
     hand = random.Random(1)
     return [
         epoch(
             member,
             number,
-            layers=2,
+            layers=layers,
             train_loss=math.nan if number == nan_at else hand.choice(_VALUES),
             dead_fraction=hand.random(),
             kink_hits=hand.choice([None, 2**40, 0, 17]),
@@ -73,6 +73,12 @@ def test_every_point_is_the_last_row_and_the_extremes_of_its_epochs(
     starts = list(range(0, count, size))
     assert len(starts) <= max_points
     assert thinned.columns["epoch"] == [min(start + size, count) - 1 for start in starts]
+    _check(thinned, whole, starts)
+
+
+def _check(thinned: Thinned, whole: dict[str, list[Any]], starts: list[int]) -> None:
+    """Point by point against the whole series."""
+    size, count = thinned.epochs_per_point, len(whole["epoch"])
     for name in EPOCH_COLUMNS:
         last = [whole[name][min(start + size, count) - 1] for start in starts]
         assert repr(thinned.columns[name]) == repr(last)
@@ -81,6 +87,25 @@ def test_every_point_is_the_last_row_and_the_extremes_of_its_epochs(
         expected = [_ends(whole[name][start : start + size]) for start in starts]
         found = list(zip(thinned.minimum[name], thinned.maximum[name], strict=True))
         assert repr(found) == repr(expected), name
+
+
+def test_points_of_thousands_come_out_of_coarse_roll_ups(database: Database) -> None:
+    """The ends of most points stand in roll-ups of 10,000 and 1,000 epochs, the rest in finer ones
+    and in the epochs themselves."""
+    count = 14_045
+    job_id = queue(database, epochs=20_000)
+    held = take(database, job_id, lease_s=3600)
+    events = _series(job_id, count, nan_at=11_999, layers=0)
+    for first in range(0, count, 1000):
+        record(database, held, *events[first : first + 1000])
+    sizes = "SELECT size, count(*) FROM coarse_rollups WHERE quantity = 'epoch' GROUP BY size"
+    assert sorted(rows(database, sizes)) == [(1000, 14), (10_000, 1)]
+    whole = _whole(database, job_id)
+    for max_points, size in ((1, 20_000), (2, 10_000), (7, 3000), (11, 1300), (100, 200)):
+        thinned = _thin(database, job_id, max_points)
+        assert thinned is not None
+        assert thinned.epochs_per_point == size
+        _check(thinned, whole, list(range(0, count, size)))
 
 
 @pytest.mark.parametrize("count", [0, 1, 7])
@@ -102,6 +127,20 @@ def test_a_series_from_before_roll_ups_is_thinned_the_same(database: Database) -
     with database.writing() as session:
         session.execute(text("DELETE FROM epoch_rollups"))
     assert repr(_thin(database, job_id, 4)) == repr(with_rollups)
+
+
+def test_a_series_of_a_worker_without_coarse_roll_ups_is_thinned_the_same(
+    database: Database,
+) -> None:
+    job_id = _recorded(database, 2050)
+    with_coarse = _thin(database, job_id, 1)
+    assert with_coarse is not None
+    assert with_coarse.epochs_per_point == 3000
+    from sqlalchemy import text  # noqa: PLC0415
+
+    with database.writing() as session:
+        session.execute(text("DELETE FROM coarse_rollups WHERE bucket = 0"))
+    assert repr(_thin(database, job_id, 1)) == repr(with_coarse)
 
 
 def test_roll_ups_hold_only_full_buckets_and_measured_quantities(database: Database) -> None:
@@ -131,6 +170,21 @@ def test_a_later_attempt_replaces_roll_ups_and_leaves_none_of_an_earlier(
     assert rows(database, query, id=job_id) == [(2, 0)]
     query = "SELECT minimum, maximum FROM epoch_rollups WHERE job_id = :id AND quantity = :name"
     assert rows(database, query, id=job_id, name="train_loss") == [(9.0, 9.0)]
+
+
+def test_an_adopting_attempt_keeps_the_roll_ups_up_to_the_checkpoint(database: Database) -> None:
+    from tests.integration.db.record import hand_back  # noqa: PLC0415
+
+    job_id, held = running(database, epochs=2000)
+    record(database, held, *_series(job_id, 1200, layers=0))
+    hand_back(database, held)
+    held = take(database, job_id)
+    with database.writing() as session:
+        checkpoints.adopt(session, held, {job_id: 1099})
+    for table, last in (("epoch_rollups", 10), ("coarse_rollups", 0)):
+        query = f"SELECT DISTINCT attempt, bucket FROM {table} WHERE job_id = :id"  # noqa: S608
+        found = sorted(rows(database, query, id=job_id))
+        assert found == [(2, bucket) for bucket in range(last + 1)]
 
 
 def test_layers_are_thinned_each(database: Database) -> None:
