@@ -1,10 +1,12 @@
 """The processes of the service, started as a user would start them, on the test's settings."""
 
+import shutil
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -180,3 +182,16 @@ def is_alive(process: psutil.Process) -> bool:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+@contextmanager
+def running_stack(home: Path, *, template: Path, broker_url: str) -> Iterator[Stack]:
+    """API, dispatch and a worker on a copy of the database, with a queue named after the folder."""
+    shutil.copyfile(template, home / "subgrad.sqlite3")
+    settings = Settings(home=home, broker_url=broker_url, queue=home.name, republish_s=0.5)
+    stack = Stack(settings)
+    try:
+        stack.start_all()
+        yield stack
+    finally:
+        stack.close()
