@@ -4,12 +4,17 @@ import hashlib
 import time
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import anyio
-from fastapi import Header, Query, Request, Response
+from fastapi import Depends, Header, Query, Request, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
+
+from service.api.dependencies import DatabaseDep, SettingsDep
+from service.db import Session
+
+T = TypeVar("T")
 
 WaitS = Annotated[
     float, Query(ge=0, le=60, allow_inf_nan=False, description="Seconds to wait for its end")
@@ -22,20 +27,49 @@ NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def wait_for_end(
-    request: Request, has_ended: Callable[[], bool], *, wait_s: float, poll_s: float
-) -> None:
-    """Returns when it has ended, when the time is up, or when the client has left."""
-    deadline = time.monotonic() + wait_s
-    while (
-        not await run_in_threadpool(has_ended)
-        and (left := deadline - time.monotonic()) > 0
-        and not await request.is_disconnected()
-    ):
-        await anyio.sleep(min(left, poll_s))
+class Reading:
+    """How a client reads a resource that ends: at once or when it has ended, and whole or, where
+    it has exactly this already, as 304."""
+
+    def __init__(
+        self,
+        request: Request,
+        settings: SettingsDep,
+        database: DatabaseDep,
+        wait: WaitS = 0,
+        if_none_match: IfNoneMatch = None,
+    ) -> None:
+        self._request, self._database, self._poll_s = request, database, settings.poll_s
+        self._wait_s, self._if_none_match = wait, if_none_match
+
+    async def answer(
+        self,
+        find: Callable[[Session, str], BaseModel],
+        has_ended: Callable[[Session, str], bool],
+        resource_id: str,
+    ) -> Response:
+        """The resource when it has ended, when the time is up, or when the client has left."""
+        deadline = time.monotonic() + self._wait_s
+        while (
+            not await self._ask(has_ended, resource_id)
+            and (left := deadline - time.monotonic()) > 0
+            and not await self._request.is_disconnected()
+        ):
+            await anyio.sleep(min(left, self._poll_s))
+        return _answer(await self._ask(find, resource_id), self._if_none_match)
+
+    async def _ask(self, question: Callable[[Session, str], T], resource_id: str) -> T:
+        def ask() -> T:
+            with self._database.reading() as session:
+                return question(session, resource_id)
+
+        return await run_in_threadpool(ask)
 
 
-def answer(resource: BaseModel, if_none_match: str | None) -> Response:
+ReadingDep = Annotated[Reading, Depends()]
+
+
+def _answer(resource: BaseModel, if_none_match: str | None) -> Response:
     """The resource, or 304 where the client has exactly this."""
     content = resource.model_dump_json()
     etag = f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'

@@ -4,14 +4,14 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from service.api import dataset_examples
 from service.api.body import read_bytes
 from service.api.dependencies import AccessDep, DatabaseDep, DatasetId, SettingsDep
 from service.api.errors import ApiError, invalid
 from service.api.openapi import DATASET_LINKS, LOCATION, UPLOAD_BODY, answer_with, problems
-from service.api.pagination import decode_cursor, encode_cursor
+from service.api.pagination import NextCursor, PageQuery, read_page
 from service.db import datasets
 from service.db.datasets import DatasetFilter
 from service.domain.base import Name
@@ -28,15 +28,9 @@ _ALIASES = {
 }
 
 
-class DatasetQuery(BaseModel):
+class DatasetQuery(PageQuery):
     """Which data sets to list, and which page of them."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    limit: Annotated[int, Field(ge=1, le=200, description="Data sets a page")] = 50
-    cursor: Annotated[
-        str | None, Field(max_length=500, description="`next_cursor` of the page before")
-    ] = None
     name: Annotated[Name | None, Field(description="Exactly this name")] = None
     task: Task | None = None
 
@@ -45,9 +39,7 @@ class DatasetPage(BaseModel):
     """Data sets, newest first."""
 
     data: list[UploadSummary]
-    next_cursor: Annotated[
-        str | None, Field(description="For `cursor` of the next page; null on the last")
-    ]
+    next_cursor: NextCursor
 
 
 async def _read_file(request: Request, settings: SettingsDep) -> tuple[str, bytes]:
@@ -129,18 +121,14 @@ def _row(prepared: Prepared, name: str | None) -> dict[str, object]:
 def list_datasets(query: Annotated[DatasetQuery, Query()], database: DatabaseDep) -> DatasetPage:
     """List uploaded data sets, newest first."""
     wanted = DatasetFilter(**query.model_dump(exclude={"limit", "cursor"}))
-    before = decode_cursor(query.cursor, wanted, "dat")
     with database.reading() as session:
         try:
-            found = datasets.list_newest_first(
-                session, wanted, before_id=before, limit=query.limit + 1
-            )
+            data, following = read_page(session, datasets.list_newest_first, wanted, query, "dat")
         except DatasetNotFound:
             raise invalid(
                 "/query/cursor", "the data set it stands at is gone; start again without a cursor"
             ) from None
-    page, rest = found[: query.limit], found[query.limit :]
-    return DatasetPage(data=page, next_cursor=encode_cursor(page[-1].id, wanted) if rest else None)
+    return DatasetPage(data=data, next_cursor=following)
 
 
 @router.get(

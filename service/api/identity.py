@@ -4,12 +4,12 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from service.api import access_examples
 from service.api.dependencies import AccessDep, DatabaseDep
 from service.api.openapi import answer_with, problems
-from service.api.pagination import decode_cursor, encode_cursor
+from service.api.pagination import NextCursor, PageQuery, read_page
 from service.db import audit, keys
 from service.db.audit import ChangeFilter
 from service.domain.access import ApiKey, Scope
@@ -38,15 +38,9 @@ def read_identity(access: AccessDep, database: DatabaseDep) -> Caller:
     return Caller(owner=access.owner, scopes=sorted(access.scopes), key=key)
 
 
-class ChangeQuery(BaseModel):
+class ChangeQuery(PageQuery):
     """Which changes to list, and which page of them."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    limit: Annotated[int, Field(ge=1, le=200, description="Changes a page")] = 50
-    cursor: Annotated[
-        str | None, Field(max_length=500, description="`next_cursor` of the page before")
-    ] = None
     owner: Annotated[str | None, Field(max_length=40, description="In whose name")] = None
     key_id: Annotated[str | None, Field(pattern="^key_[0-9a-f]{32}$")] = None
 
@@ -55,9 +49,7 @@ class ChangePage(BaseModel):
     """Changes, newest first."""
 
     data: list[Change]
-    next_cursor: Annotated[
-        str | None, Field(description="For `cursor` of the next page; null on the last")
-    ]
+    next_cursor: NextCursor
 
 
 @router.get(
@@ -66,8 +58,6 @@ class ChangePage(BaseModel):
 def list_changes(query: Annotated[ChangeQuery, Query()], database: DatabaseDep) -> ChangePage:
     """List who changed what, newest first. Only for admins."""
     wanted = ChangeFilter(owner=query.owner, key_id=query.key_id)
-    before = decode_cursor(query.cursor, wanted, "aud")
     with database.reading() as session:
-        found = audit.list_newest_first(session, wanted, before_id=before, limit=query.limit + 1)
-    page, rest = found[: query.limit], found[query.limit :]
-    return ChangePage(data=page, next_cursor=encode_cursor(page[-1].id, wanted) if rest else None)
+        data, following = read_page(session, audit.list_newest_first, wanted, query, "aud")
+    return ChangePage(data=data, next_cursor=following)

@@ -3,13 +3,12 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from starlette.concurrency import run_in_threadpool
+from fastapi import APIRouter, Query, Response
+from pydantic import AfterValidator, BaseModel, Field
 
 from service.api import examples
 from service.api.body import PostedJson, parse_spec
-from service.api.conditional import ETAG, NOT_MODIFIED, IfNoneMatch, WaitS, answer, wait_for_end
+from service.api.conditional import ETAG, NOT_MODIFIED, ReadingDep
 from service.api.dependencies import (
     AccessDep,
     DatabaseDep,
@@ -20,7 +19,7 @@ from service.api.dependencies import (
     SettingsDep,
 )
 from service.api.openapi import JOB_LINKS, LOCATION, SPEC_BODY, answer_with, problems
-from service.api.pagination import decode_cursor, encode_cursor
+from service.api.pagination import NextCursor, PageQuery, read_page
 from service.api.placing import warn_of_device
 from service.api.plans import DryRun, answer_plan, look_back, planned
 from service.db import jobs, retries
@@ -29,7 +28,7 @@ from service.domain.base import Name
 from service.domain.errors import SpecRejected
 from service.domain.job import Job
 from service.domain.plan import JobPlan
-from service.domain.states import TERMINAL, JobStatus, Outcome
+from service.domain.states import JobStatus, Outcome
 from service.domain.variants import variants
 from service.planning import check, plan_job, warn
 
@@ -44,15 +43,9 @@ def _check_activation(name: str) -> str:
     return name
 
 
-class JobQuery(BaseModel):
+class JobQuery(PageQuery):
     """Which jobs to list, and which page of them."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    limit: Annotated[int, Field(ge=1, le=200, description="Jobs a page")] = 50
-    cursor: Annotated[
-        str | None, Field(max_length=500, description="`next_cursor` of the page before")
-    ] = None
     status: JobStatus | None = None
     outcome: Outcome | None = None
     sweep_id: Annotated[str | None, Field(pattern="^swp_[0-9a-f]{32}$")] = None
@@ -69,9 +62,7 @@ class JobPage(BaseModel):
     """Jobs, newest first."""
 
     data: list[Job]
-    next_cursor: Annotated[
-        str | None, Field(description="For `cursor` of the next page; null on the last")
-    ]
+    next_cursor: NextCursor
 
 
 @router.post(
@@ -136,12 +127,9 @@ def submit_job(
 def list_jobs(query: Annotated[JobQuery, Query()], database: DatabaseDep) -> JobPage:
     """List jobs, newest first."""
     wanted = jobs.JobFilter(**query.model_dump(exclude={"limit", "cursor"}))
-    before = decode_cursor(query.cursor, wanted)
     with database.reading() as session:
-        # One more than asked for tells whether there is a next page.
-        found = jobs.list_newest_first(session, wanted, before_id=before, limit=query.limit + 1)
-    page, rest = found[: query.limit], found[query.limit :]
-    return JobPage(data=page, next_cursor=encode_cursor(page[-1].id, wanted) if rest else None)
+        data, following = read_page(session, jobs.list_newest_first, wanted, query, "job")
+    return JobPage(data=data, next_cursor=following)
 
 
 @router.get(
@@ -153,27 +141,9 @@ def list_jobs(query: Annotated[JobQuery, Query()], database: DatabaseDep) -> Job
         **problems("job_not_found"),
     },
 )
-async def read_job(
-    *,
-    job_id: JobId,
-    request: Request,
-    settings: SettingsDep,
-    database: DatabaseDep,
-    wait: WaitS = 0,
-    if_none_match: IfNoneMatch = None,
-) -> Response:
+async def read_job(job_id: JobId, reading: ReadingDep) -> Response:
     """Read a job, at once or when it has ended."""
-
-    def has_ended() -> bool:
-        with database.reading() as session:
-            return jobs.glance(session, job_id).status in TERMINAL
-
-    def find() -> Job:
-        with database.reading() as session:
-            return jobs.find(session, job_id)
-
-    await wait_for_end(request, has_ended, wait_s=wait, poll_s=settings.poll_s)
-    return answer(await run_in_threadpool(find), if_none_match)
+    return await reading.answer(jobs.find, jobs.has_ended, job_id)
 
 
 @router.post(

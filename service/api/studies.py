@@ -3,13 +3,12 @@
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
-from starlette.concurrency import run_in_threadpool
+from fastapi import APIRouter, Header, Query, Response
+from pydantic import BaseModel, Field
 
 from service.api import study_examples as examples
 from service.api.body import PostedStudyDep
-from service.api.conditional import ETAG, NOT_MODIFIED, IfNoneMatch, WaitS, answer, wait_for_end
+from service.api.conditional import ETAG, NOT_MODIFIED, ReadingDep
 from service.api.dependencies import (
     AccessDep,
     DatabaseDep,
@@ -20,7 +19,7 @@ from service.api.dependencies import (
 )
 from service.api.negotiation import choose
 from service.api.openapi import LOCATION, STUDY_BODY, STUDY_LINKS, answer_with, problems
-from service.api.pagination import decode_cursor, encode_cursor
+from service.api.pagination import NextCursor, PageQuery, read_page
 from service.api.validation import describe_override_errors, describe_spec_errors
 from service.db import studies
 from service.domain.findings import Verdict
@@ -40,15 +39,9 @@ _REPORT_POLICY = (
 )
 
 
-class StudyQuery(BaseModel):
+class StudyQuery(PageQuery):
     """Which studies to list, and which page of them."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    limit: Annotated[int, Field(ge=1, le=200, description="Studies a page")] = 50
-    cursor: Annotated[
-        str | None, Field(max_length=500, description="`next_cursor` of the page before")
-    ] = None
     template: Annotated[str | None, Field(max_length=100)] = None
     status: JobStatus | None = None
     verdict: Verdict | None = None
@@ -59,9 +52,7 @@ class StudyPage(BaseModel):
 
     templates: list[TemplateDescription]
     data: list[Study]
-    next_cursor: Annotated[
-        str | None, Field(description="For `cursor` of the next page; null on the last")
-    ]
+    next_cursor: NextCursor
 
 
 @router.post(
@@ -119,14 +110,12 @@ def submit_study(
 def list_studies(query: Annotated[StudyQuery, Query()], database: DatabaseDep) -> StudyPage:
     """List the templates, and the studies, newest first."""
     wanted = studies.StudyFilter(**query.model_dump(exclude={"limit", "cursor"}))
-    before = decode_cursor(query.cursor, wanted, "std")
     with database.reading() as session:
-        found = studies.list_newest_first(session, wanted, before_id=before, limit=query.limit + 1)
-    page, rest = found[: query.limit], found[query.limit :]
+        data, following = read_page(session, studies.list_newest_first, wanted, query, "std")
     return StudyPage(
         templates=[one.describe() for one in templates().values()],
-        data=page,
-        next_cursor=encode_cursor(page[-1].id, wanted) if rest else None,
+        data=data,
+        next_cursor=following,
     )
 
 
@@ -139,27 +128,9 @@ def list_studies(query: Annotated[StudyQuery, Query()], database: DatabaseDep) -
         **problems("study_not_found"),
     },
 )
-async def read_study(
-    *,
-    study_id: StudyId,
-    request: Request,
-    settings: SettingsDep,
-    database: DatabaseDep,
-    wait: WaitS = 0,
-    if_none_match: IfNoneMatch = None,
-) -> Response:
+async def read_study(study_id: StudyId, reading: ReadingDep) -> Response:
     """Read a study, at once or when it has ended."""
-
-    def find() -> Study:
-        with database.reading() as session:
-            return studies.find(session, study_id)
-
-    def has_ended() -> bool:
-        with database.reading() as session:
-            return studies.has_ended(session, study_id)
-
-    await wait_for_end(request, has_ended, wait_s=wait, poll_s=settings.poll_s)
-    return answer(await run_in_threadpool(find), if_none_match)
+    return await reading.answer(studies.find, studies.has_ended, study_id)
 
 
 _REPORTS: dict[int | str, dict[str, Any]] = {

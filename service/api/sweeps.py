@@ -3,13 +3,12 @@
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from starlette.concurrency import run_in_threadpool
+from fastapi import APIRouter, Query, Response
+from pydantic import AfterValidator, BaseModel, Field
 
 from service.api import examples
 from service.api.body import PostedSweepDep
-from service.api.conditional import ETAG, NOT_MODIFIED, IfNoneMatch, WaitS, answer, wait_for_end
+from service.api.conditional import ETAG, NOT_MODIFIED, ReadingDep
 from service.api.dependencies import (
     AccessDep,
     DatabaseDep,
@@ -21,7 +20,7 @@ from service.api.dependencies import (
 )
 from service.api.errors import invalid
 from service.api.openapi import LOCATION, SWEEP_BODY, SWEEP_LINKS, answer_with, problems
-from service.api.pagination import decode_cursor, encode_cursor
+from service.api.pagination import NextCursor, PageQuery, read_page
 from service.api.placing import warn_of_device
 from service.api.plans import DryRun, answer_plan, look_back, planned
 from service.api.validation import describe_spec_errors
@@ -30,7 +29,7 @@ from service.domain.base import Name
 from service.domain.metrics import EPOCH_COLUMNS
 from service.domain.pivot import Result, SweepTable, pivot
 from service.domain.plan import SweepPlan
-from service.domain.states import TERMINAL, JobStatus, Outcome
+from service.domain.states import JobStatus, Outcome
 from service.domain.statistics import CONFIDENCE
 from service.domain.sweep import Sweep, points
 from service.planning import expand, plan_sweep
@@ -41,15 +40,9 @@ _QUANTITIES = [name for name in EPOCH_COLUMNS if name != "epoch"]
 _SEEDS = ("seed", "dataset.seed", "dataset.split_seed")
 
 
-class SweepQuery(BaseModel):
+class SweepQuery(PageQuery):
     """Which sweeps to list, and which page of them."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    limit: Annotated[int, Field(ge=1, le=200, description="Sweeps a page")] = 50
-    cursor: Annotated[
-        str | None, Field(max_length=500, description="`next_cursor` of the page before")
-    ] = None
     name: Annotated[Name | None, Field(description="Exactly this name")] = None
     study_id: Annotated[str | None, Field(pattern="^std_[0-9a-f]{32}$")] = None
 
@@ -58,9 +51,7 @@ class SweepPage(BaseModel):
     """Sweeps, newest first."""
 
     data: list[Sweep]
-    next_cursor: Annotated[
-        str | None, Field(description="For `cursor` of the next page; null on the last")
-    ]
+    next_cursor: NextCursor
 
 
 @router.post(
@@ -123,11 +114,9 @@ def submit_sweep(
 def list_sweeps(query: Annotated[SweepQuery, Query()], database: DatabaseDep) -> SweepPage:
     """List sweeps, newest first."""
     wanted = sweeps.SweepFilter(**query.model_dump(exclude={"limit", "cursor"}))
-    before = decode_cursor(query.cursor, wanted, "swp")
     with database.reading() as session:
-        found = sweeps.list_newest_first(session, wanted, before_id=before, limit=query.limit + 1)
-    page, rest = found[: query.limit], found[query.limit :]
-    return SweepPage(data=page, next_cursor=encode_cursor(page[-1].id, wanted) if rest else None)
+        data, following = read_page(session, sweeps.list_newest_first, wanted, query, "swp")
+    return SweepPage(data=data, next_cursor=following)
 
 
 @router.get(
@@ -139,27 +128,9 @@ def list_sweeps(query: Annotated[SweepQuery, Query()], database: DatabaseDep) ->
         **problems("sweep_not_found"),
     },
 )
-async def read_sweep(
-    *,
-    sweep_id: SweepId,
-    request: Request,
-    settings: SettingsDep,
-    database: DatabaseDep,
-    wait: WaitS = 0,
-    if_none_match: IfNoneMatch = None,
-) -> Response:
+async def read_sweep(sweep_id: SweepId, reading: ReadingDep) -> Response:
     """Read a sweep, at once or when all its members have ended."""
-
-    def find() -> Sweep:
-        with database.reading() as session:
-            return sweeps.find(session, sweep_id)
-
-    def has_ended() -> bool:
-        with database.reading() as session:
-            return sweeps.standing(session, sweep_id).progress().status in TERMINAL
-
-    await wait_for_end(request, has_ended, wait_s=wait, poll_s=settings.poll_s)
-    return answer(await run_in_threadpool(find), if_none_match)
+    return await reading.answer(sweeps.find, sweeps.has_ended, sweep_id)
 
 
 @router.post(

@@ -178,6 +178,11 @@ class Glance:
     last_epoch: int | None
 
 
+def has_ended(session: Session, job_id: str) -> bool:
+    """Raises JobNotFound."""
+    return glance(session, job_id).status in TERMINAL
+
+
 def glance(session: Session, job_id: str) -> Glance:
     """Where the job with this id stands. Raises JobNotFound. One small row, made for polling."""
     query = select(JobRow.status, JobRow.status_seq, JobRow.last_epoch).where(JobRow.id == job_id)

@@ -145,6 +145,11 @@ def standing(session: Session, sweep_id: str) -> Standing:
     return found.get(sweep_id, Standing())
 
 
+def has_ended(session: Session, sweep_id: str) -> bool:
+    """Whether all of its members have. Raises SweepNotFound."""
+    return standing(session, sweep_id).progress().status in TERMINAL
+
+
 def standings_of_studies(session: Session, study_ids: Collection[str]) -> dict[str, Standing]:
     """Where the jobs of each study stand; of a study without jobs nothing."""
     return _standings(session, study_ids, JobRow.study_id)

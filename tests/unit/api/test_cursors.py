@@ -16,7 +16,7 @@ _NAMES = st.none() | st.text()
 @given(name=_NAMES)
 def test_a_cursor_comes_back_under_its_filters(name: str | None) -> None:
     last, wanted = new_id("job"), JobFilter(name=name)
-    assert decode_cursor(encode_cursor(last, wanted), wanted) == last
+    assert decode_cursor(encode_cursor(last, wanted), wanted, "job") == last
 
 
 @given(name=_NAMES, other=_NAMES)
@@ -25,13 +25,13 @@ def test_a_cursor_is_bound_to_its_filters(name: str | None, other: str | None) -
         return
     cursor = encode_cursor(new_id("job"), JobFilter(name=name))
     with pytest.raises(ApiError):
-        decode_cursor(cursor, JobFilter(name=other))
+        decode_cursor(cursor, JobFilter(name=other), "job")
 
 
 @given(st.text())
 def test_any_other_text_is_no_cursor(text: str) -> None:
     with pytest.raises(ApiError):
-        decode_cursor(text, JobFilter())
+        decode_cursor(text, JobFilter(), "job")
 
 
 @given(seq=st.integers(0, 999_999_999), epoch=st.integers(-1, 999_999_999), ended=st.booleans())
