@@ -1,11 +1,14 @@
-"""What does the value of relu'(0) change?"""
+"""What is found of it, and what that says."""
 
 import math
 
 from service.domain.findings import Estimate, FigureAxis, Kind
 from service.domain.study import Scale
 from service.studies.evidence import Evidence, Runs
-from service.studies.kink_sweeps import (
+from service.studies.notebook import Notebook
+from service.studies.sample import Sample
+from service.studies.template import Sweeps, Template
+from service.studies.templates.relu_at_zero.sweeps import (
     CONVENTIONS,
     FORMS,
     ReluAtZeroOptions,
@@ -13,10 +16,7 @@ from service.studies.kink_sweeps import (
     training_sweeps,
     zone_sweeps,
 )
-from service.studies.notebook import Notebook
-from service.studies.sample import Sample
-from service.studies.template import Sweeps, Template
-from service.studies.zone import (
+from service.studies.templates.relu_at_zero.zone import (
     PUBLISHED,
     by_shape,
     calls_of_relu,
