@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.diagnosis import EPOCH_NAMES, LAYER_NAMES, History, diagnose
-from service.domain.diagnosis import Code, Finding
+from service.domain.diagnosis import Code, Evidence, Finding
 from service.domain.job import Job, StatusChange
 from service.domain.limits import Limits
 from service.domain.spec import JobSpec
@@ -116,3 +116,12 @@ def found(history: History) -> dict[Code, Finding]:
     by_code = {one.code: one for one in findings}
     assert len(by_code) == len(findings)
     return by_code
+
+
+def growing(ends: int) -> list[list[int]]:
+    """Dead units of two layers over nine epochs: none in the second layer become `ends`."""
+    return [[0, ends * min(epoch, 4) // 4] for epoch in range(9)]
+
+
+def evidence(history: History, code: Code) -> list[Evidence]:
+    return found(history)[code].evidence

@@ -23,8 +23,7 @@ from service.domain.spec import JobSpec
 from service.domain.statistics import share_interval, student_t_quantile
 from service.domain.sweep import Sweep, SweepCounts, SweepSpec, sweep_status
 from service.planning import expand
-from tests.unit.diagnosis.histories import DIGITS, LEARNS, past
-from tests.unit.diagnosis.test_rules import growing
+from tests.unit.diagnosis.histories import DIGITS, LEARNS, growing, past
 
 SPEC = JobSpec.model_validate(DIGITS | {"seed": 3})
 SICK = past(
