@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import DDL, Connection, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from service.db.engine import Database
@@ -67,7 +67,9 @@ def _take_every_table(connection: Connection) -> None:
     quoted = connection.dialect.identifier_preparer.quote
     tables = ", ".join(map(quoted, inspect(connection).get_table_names()))
     if tables:
-        connection.execute(text(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE NOWAIT"))
+        # Names cannot be parameters; these are the database's own, quoted by its dialect.
+        lock = "LOCK TABLE %(tables)s IN ACCESS EXCLUSIVE MODE NOWAIT"
+        connection.execute(DDL(lock, context={"tables": tables}))
 
 
 def is_migrated(database: Database) -> bool:
