@@ -69,7 +69,7 @@ def _take_every_table(connection: Connection) -> None:
     if tables:
         # Names cannot be parameters; these are the database's own, quoted by its dialect.
         lock = "LOCK TABLE %(tables)s IN ACCESS EXCLUSIVE MODE NOWAIT"
-        connection.execute(DDL(lock, context={"tables": tables}))
+        connection.execute(DDL(lock, context={"tables": tables}))  # type: ignore[no-untyped-call]
 
 
 def is_migrated(database: Database) -> bool:

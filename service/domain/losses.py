@@ -4,12 +4,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from service.domain.base import SpecModel
+from service.domain.kinked import Kinked
 
 Task = Literal["classification", "regression"]
 
 
-class Loss(SpecModel):
+class Loss(Kinked):
     """What every loss has. `r` is the residual, prediction minus target; means are over
     examples and outputs, as in `torch.nn` with `reduction="mean"`."""
 
@@ -23,27 +23,6 @@ class Loss(SpecModel):
     def output_count(self, wanted: int) -> int:
         """Outputs of a network for `wanted` classes or target columns."""
         return wanted
-
-    @property
-    def convention(self) -> float | None:
-        """The derivative used at the kink, or None for a smooth loss."""
-        return None
-
-    @property
-    def slopes_at_zero(self) -> tuple[float, float] | None:
-        """Left and right derivative at the kink where they differ, else None."""
-        return None
-
-    @property
-    def outside_subdifferential(self) -> bool:
-        """Whether the convention is no element of the Clarke subdifferential there."""
-        slopes, value = self.slopes_at_zero, self.convention
-        return slopes is not None and value is not None and not min(slopes) <= value <= max(slopes)
-
-    @classmethod
-    def framework_conventions(cls) -> dict[str, float | str] | None:
-        """The derivative at the kink in PyTorch, TensorFlow and JAX."""
-        return None
 
 
 class Mse(Loss):

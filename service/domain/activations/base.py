@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from service.domain.base import SpecModel
+from service.domain.kinked import Kinked
 
 DerivativeAtZero = Annotated[
     float | None,
@@ -27,7 +27,7 @@ GradientAtZero = Annotated[
 ]
 
 
-class Activation(SpecModel):
+class Activation(Kinked):
     """What every activation has. An activation without a kink at 0 takes no convention."""
 
     name: str
@@ -42,36 +42,15 @@ class Activation(SpecModel):
         return ()
 
     @property
-    def slopes_at_zero(self) -> tuple[float, float] | None:
-        """Left and right derivative at 0 where they differ, else None."""
-        return None
-
-    @property
     def pieces(self) -> tuple[float, ...] | None:
         """The slopes between the kinks, from left to right, where φ is piecewise linear with
         φ(0) = 0, as in evaluation; None where it is curved. A learned slope is its start."""
         return None
 
     @property
-    def convention(self) -> float | None:
-        """The convention asked for, or None where PyTorch's is used or none applies."""
-        return None
-
-    @property
     def overwrites_gradient(self) -> bool:
         """Whether the convention replaces the gradient at 0 instead of multiplying it."""
         return False
-
-    @property
-    def outside_subdifferential(self) -> bool:
-        """Whether the convention is no element of the Clarke subdifferential at 0."""
-        slopes, value = self.slopes_at_zero, self.convention
-        return slopes is not None and value is not None and not min(slopes) <= value <= max(slopes)
-
-    @classmethod
-    def framework_conventions(cls) -> dict[str, float | str] | None:
-        """The derivative at 0 with default parameters in PyTorch, TensorFlow and JAX."""
-        return None
 
 
 class KinkedAtZero(Activation):
