@@ -7,6 +7,7 @@ everybody's say so by `EVERY_OWNER`.
 """
 
 import copy
+import select
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -125,7 +126,7 @@ def _create_engine(url: str) -> Engine:
         )
         event.listen(engine, "handle_error", _tell_lost_connection)
         event.listen(engine, "checkin", _note_rest)
-        event.listen(engine, "checkout", partial(_ping_if_rested, engine.dialect))
+        event.listen(engine, "checkout", partial(_ping_if_doubtful, engine.dialect))
         return engine
     if parsed.get_backend_name() != "sqlite":
         raise ValueError(f"SUBGRAD_DATABASE_URL: use postgresql or sqlite, not {parsed.drivername}")
@@ -143,18 +144,29 @@ def _note_rest(_connection: Any, record: ConnectionPoolEntry) -> None:
     record.info[_RESTS_SINCE] = time.monotonic()
 
 
-def _ping_if_rested(
+def _ping_if_doubtful(
     dialect: Dialect, connection: Any, record: ConnectionPoolEntry, _proxy: Any
 ) -> None:
-    # The server may have gone meanwhile. What was in use a moment ago is not asked again: that
-    # would be another journey for each transaction.
+    # The server may have gone meanwhile. What was in use a moment ago is not asked again, which
+    # would be another journey for each transaction, unless something came for it while nobody
+    # had asked: the end of the connection reads so.
     rests_since = record.info.get(_RESTS_SINCE)
-    if rests_since is None or time.monotonic() - rests_since < _PING_AFTER_S:
+    if rests_since is None:
+        return
+    rested = time.monotonic() - rests_since > _PING_AFTER_S
+    if not rested and not _something_came(connection.fileno()):
         return
     try:
         dialect.do_ping(connection)
     except dialect.loaded_dbapi.Error as error:
         raise InvalidatePoolError from error
+
+
+def _something_came(descriptor: int) -> bool:
+    # Not select(): it takes no descriptor past 1023.
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _tell_lost_connection(context: ExceptionContext) -> BaseException | None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -169,4 +170,17 @@ def test_an_unreachable_server_is_an_error_and_no_hang() -> None:
     database = Database("postgresql://nobody@127.0.0.1:1/none")
     with pytest.raises(Exception, match="refused"):
         database.ping()
+    database.dispose()
+
+
+def test_connections_that_the_server_closed_a_moment_ago_are_not_used(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: queue(database), range(8)))
+    with psycopg.connect(postgresql_url, autocommit=True) as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    assert find(database, queue(database))
     database.dispose()
