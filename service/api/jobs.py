@@ -1,5 +1,6 @@
 """Training runs: submit, list, read, cancel, retry, delete."""
 
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -103,17 +104,20 @@ def submit_job(
     if dry_run:
         pace, _ = look_back(database, settings)
         return answer_plan(plan_job(posted.spec, warnings, pace))
-    idempotency = (idempotency_key, posted.digest) if idempotency_key else None
-    with database.writing() as session:
-        job = jobs.submit(
-            session,
-            posted.spec,
-            warnings,
-            priority=priority,
-            owner=access.owner,
-            max_queued=settings.max_queued_jobs,
-            idempotency=idempotency,
-        )
+    submit = partial(
+        jobs.submit,
+        spec=posted.spec,
+        warnings=warnings,
+        priority=priority,
+        owner=access.owner,
+        max_queued=settings.max_queued_jobs,
+        idempotency=(idempotency_key, posted.digest) if idempotency_key else None,
+    )
+    if idempotency_key:  # taken before the queue is found to be full, so it has to be given back
+        with database.writing() as session:
+            job = submit(session)
+    else:
+        job = database.write_together(submit)
     # Made here, where one thread does all of the work: FastAPI would hand it to another one.
     return Response(
         job.model_dump_json(),

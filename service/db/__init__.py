@@ -6,7 +6,8 @@ Functions take the caller's session and never commit; `Database.writing()` does,
 from sqlalchemy.orm import Session
 
 from service.db import access_tables, dataset_tables, study_tables, tables, treatment_tables
-from service.db.engine import UNAVAILABLE, Database
+from service.db.engine import Database
+from service.db.together import UNAVAILABLE
 
 __all__ = [
     "UNAVAILABLE",

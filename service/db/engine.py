@@ -10,32 +10,30 @@ import copy
 import select
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Dialect, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, InvalidatePoolError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import InvalidatePoolError, OperationalError
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from service.db import audit
 from service.db.audit import Actor
 from service.db.tables import Owned
+from service.db.together import Together
+
+T = TypeVar("T")
 
 _WRITES = "subgrad_writes"
 _SQLITE_TIMEOUT_S = 30.0
 _IDLE_TIMEOUT_S = 15
 _PING_AFTER_S = 1.0
 _RESTS_SINCE = "rests since"
-
-UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
-"""What a transaction raises while the database does not answer."""
-
 
 EVERY_OWNER = {"every_owner": True}
 """Execution options of a question that is asked about everybody's rows, whoever asks."""
@@ -70,6 +68,7 @@ class Database:
             # One picture of the database for all statements of a transaction, as SQLite has it.
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._writer = self.engine.execution_options(**{_WRITES: True})
+        self._together = Together(self.writing)
         self._owner: str | None = None
         self._actor: Actor | None = None
 
@@ -93,6 +92,18 @@ class Database:
             yield session
             if self._actor is not None:
                 audit.record(session, self._actor)
+
+    def write_together(self, make: Callable[[Session], T]) -> T:
+        """What `make` returns, whose transaction other threads' may share. See `Together.run` for
+        what it may raise."""
+        return self._together.run(partial(self._make_as_seen, make))
+
+    def _make_as_seen(self, make: Callable[[Session], T], session: Session) -> T:
+        session.info[_SEEN_BY] = self._owner
+        result = make(session)
+        if self._actor is not None:
+            audit.record(session, self._actor)
+        return result
 
     @contextmanager
     def write_connection(self) -> Iterator[Connection]:

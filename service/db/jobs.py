@@ -29,7 +29,6 @@ from service.db.tables import (
     OutboxRow,
     StatusRow,
 )
-from service.db.turns import check_room
 from service.db.types import now, now_plus
 from service.db.upsert import insert_all_ignoring, insert_ignoring
 from service.domain.access import DEFAULT_OWNER, digest
@@ -65,14 +64,9 @@ def submit(
             return find(session, earlier)
     name_resource(session, job_id)
     new = NewJob(id=job_id, spec=spec, warnings=warnings)
-    if session.get_bind().dialect.name == "postgresql":
-        job = store_one(session, new, owner=owner, priority=priority, max_queued=max_queued)
-        _note_uses(session, [new], owner)
-        return job
-    if max_queued is not None:
-        check_room(session, max_queued=max_queued)
-    enqueue(session, [new], owner=owner, priority=priority)
-    return find(session, job_id)
+    job = store_one(session, new, owner=owner, priority=priority, max_queued=max_queued)
+    _note_uses(session, [new], owner)
+    return job
 
 
 def enqueue(

@@ -1,11 +1,22 @@
-"""A job that is about to be stored, and how PostgreSQL stores a single one: by one statement, for
-jobs are posted singly and by many at once, and each statement is a journey there and back."""
+"""A job that is about to be stored, and how a single one is: jobs are posted singly and by many at
+once. On PostgreSQL by one statement, for each is a journey there and back; on SQLite, which cannot
+insert in a WITH, by three."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, Select, Table, bindparam, func, insert, literal, select
+from sqlalchemy import (
+    BigInteger,
+    FromClause,
+    Select,
+    Table,
+    bindparam,
+    func,
+    insert,
+    literal,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from service.db.tables import JobRow, OutboxRow, StatusRow
@@ -64,9 +75,14 @@ def store_one(
     `max_queued` jobs wait already, see `turns.check_room`."""
     most = _UNBOUNDED if max_queued is None else max_queued
     given = as_row(new, owner=owner, priority=priority) | {"most": most}
-    created_at: datetime | None = session.connection().execute(_STATEMENT, given).scalar()
+    connection = session.connection()
+    at_once = connection.dialect.name == "postgresql"
+    created_at: datetime | None = connection.execute(_ALL if at_once else _JOB, given).scalar()
     if created_at is None:
         raise QueueFull(most, most)
+    if not at_once:
+        for statement in _REST:
+            connection.execute(statement, {"id": new.id, "created_at": created_at})
     return _queued(new, priority, created_at)
 
 
@@ -96,10 +112,12 @@ def _queued(new: NewJob, priority: int, created_at: datetime) -> Job:
     )
 
 
-def _statement() -> Select[Any]:
-    jobs, outbox, statuses = (
-        cast(Table, model.__table__) for model in (JobRow, OutboxRow, StatusRow)
-    )
+_TABLES = [cast(Table, model.__table__) for model in (JobRow, OutboxRow, StatusRow)]
+
+
+def _insert_job() -> Any:
+    """Stores the job, as _GIVEN says, where fewer than `most` wait, and returns its time."""
+    jobs, outbox, _ = _TABLES
     most = bindparam("most", type_=BigInteger())
     some = select(outbox.c.job_id).limit(most).subquery()
     waiting = select(func.count()).select_from(some).scalar_subquery()
@@ -110,28 +128,41 @@ def _statement() -> Select[Any]:
         "losses": literal(0),
         "created_at": now(),
     }
-    new = select(*values.values()).where(waiting < most)
-    job = (
+    return (
         insert(jobs)
-        .from_select(list(values), new, include_defaults=False)
-        .returning(jobs.c.id, jobs.c.created_at)
-        .cte("job")
+        .from_select(
+            list(values), select(*values.values()).where(waiting < most), include_defaults=False
+        )
+        .returning(jobs.c.created_at, jobs.c.id)
     )
-    announcement = insert(outbox).from_select(
-        ["job_id", "announced", "due_at"], select(job.c.id, literal(0), job.c.created_at)
-    )
-    status = insert(statuses).from_select(
-        ["job_id", "seq", "status", "attempt", "at"],
-        select(
-            job.c.id,
-            literal(1),
-            literal(JobStatus.QUEUED.value, statuses.c.status.type),
-            literal(0),
-            job.c.created_at,
-        ),
-    )
+
+
+def _insert_rest(job: FromClause) -> list[Any]:
+    """Store announcement and first status of the job of this `id` and `created_at`."""
+    jobs, outbox, statuses = _TABLES
+    queued = literal(JobStatus.QUEUED.value, jobs.c.status.type)
+    announced = select(job.c.id, literal(0), job.c.created_at)
+    moved = select(job.c.id, literal(1), queued, literal(0), job.c.created_at)
+    return [
+        insert(outbox).from_select(["job_id", "announced", "due_at"], announced),
+        insert(statuses).from_select(["job_id", "seq", "status", "attempt", "at"], moved),
+    ]
+
+
+def _insert_all() -> Select[Any]:
+    """All three at once."""
+    job = _insert_job().cte("job")
+    announcement, status = _insert_rest(job)
     return select(job.c.created_at).add_cte(announcement.cte("announcement"), status.cte("status"))
 
 
-# Made once: making it, and the key by which its compiled form is found, takes longer than all else.
-_STATEMENT = _statement()
+def _given_job() -> FromClause:
+    jobs = _TABLES[0]
+    given = [bindparam(name, type_=jobs.c[name].type) for name in ("id", "created_at")]
+    return select(*(value.label(value.key) for value in given)).subquery()
+
+
+# Made once: making them, and the keys by which their compiled forms are found, takes longer than
+# all else.
+_ALL = _insert_all()
+_JOB, _REST = _insert_job(), _insert_rest(_given_job())
