@@ -31,8 +31,10 @@ demo: install ## Train four jobs through the real service and show what was meas
 serve: install ## Bring the whole service up in the foreground (Ctrl-C ends it)
 	@exec $(BIN)/subgrad up
 
+# What starts no process of the service shares the cores; the rest has them to itself.
 test: check ## Run all checks and all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist loadfile tests/unit
+	$(BIN)/python -m pytest --ignore=tests/unit
 
 check: install lint types imports ## Run the checks that need no server; edits nothing
 

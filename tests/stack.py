@@ -1,6 +1,7 @@
 """The processes of the service, started as a user would start them, on the test's settings."""
 
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -90,10 +91,10 @@ class Stack:
         self._by_module[module] = process
         return process
 
-    def stop(self, module: str) -> None:
+    def stop(self, module: str, *, by: int = signal.SIGTERM) -> None:
         """Ends the process of that module that was started last, and waits for it."""
         process = self._by_module.pop(module)
-        process.terminate()
+        process.send_signal(by)
         process.wait(30)
         self._processes.remove(process)
 
@@ -185,11 +186,14 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 @contextmanager
-def running_stack(home: Path, *, template: Path, broker_url: str) -> Iterator[Stack]:
-    """API, dispatch and a worker on a copy of the database, with a queue named after the folder."""
+def running_stack(
+    home: Path, *, template: Path, broker_url: str, **changes: Any
+) -> Iterator[Stack]:
+    """API, dispatch and a worker on a copy of the database, with a queue named after the folder.
+    `changes`: of the settings."""
     shutil.copyfile(template, home / "subgrad.sqlite3")
     settings = Settings(home=home, broker_url=broker_url, queue=home.name, republish_s=0.5)
-    stack = Stack(settings)
+    stack = Stack(settings.model_copy(update=changes))
     try:
         stack.start_all()
         yield stack

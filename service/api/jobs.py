@@ -2,7 +2,7 @@
 
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, BaseModel, Field
@@ -118,22 +118,20 @@ def submit_job(
             job = submit(session)
     else:
         job = database.write_together(submit)
-    # Made here, where one thread does all of the work: FastAPI would hand it to another one.
-    return Response(
-        job.model_dump_json(),
-        status_code=HTTPStatus.ACCEPTED,
-        media_type="application/json",
-        headers={"Location": f"/v1/jobs/{job.id}"},
-    )
+    return _answer(job, status_code=HTTPStatus.ACCEPTED, headers={"Location": f"/v1/jobs/{job.id}"})
 
 
-@router.get("", responses={HTTPStatus.OK: answer_with(examples.PAGE), **problems()})
-def list_jobs(query: Annotated[JobQuery, Query()], database: DatabaseDep) -> JobPage:
+@router.get(
+    "",
+    response_model=JobPage,
+    responses={HTTPStatus.OK: answer_with(examples.PAGE), **problems()},
+)
+def list_jobs(query: Annotated[JobQuery, Query()], database: DatabaseDep) -> Response:
     """List jobs, newest first."""
     wanted = jobs.JobFilter(**query.model_dump(exclude={"limit", "cursor"}))
     with database.reading() as session:
         data, following = read_page(session, jobs.list_newest_first, wanted, query, "job")
-    return JobPage(data=data, next_cursor=following)
+    return _answer(JobPage(data=data, next_cursor=following))
 
 
 @router.get(
@@ -191,3 +189,9 @@ def delete_job(job_id: JobId, database: DatabaseDep) -> None:
     """Delete a job that has ended, with everything that it measured."""
     with database.writing() as session:
         retries.remove(session, job_id)
+
+
+def _answer(found: Job | JobPage, **options: Any) -> Response:
+    # Made here, where one thread does all of the work: FastAPI would hand it to another one, check
+    # it again, and write it by way of Python's objects.
+    return Response(found.model_dump_json(), media_type="application/json", **options)
