@@ -27,6 +27,7 @@ from service.api.envelope import Envelope
 from service.api.gate import Doors, Gate
 from service.api.head import Head
 from service.api.openapi import TAGS, Api, refuse_unacceptable, refuse_unknown_query
+from service.api.posts import Posts
 from service.api.rates import Rates
 from service.db import Database
 from service.queue import broker_is_reachable
@@ -82,6 +83,7 @@ def create_app(
     app.state.database = used
     app.state.broker_answers = broker_answers
     app.state.doors, app.state.rates = Doors(), Rates(settings)
+    app.state.posts = Posts()
     app.add_middleware(Head)
     app.add_middleware(Gate)
     app.add_middleware(Envelope)

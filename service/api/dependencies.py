@@ -4,6 +4,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Header, Path, Query, Request
 
+from service.api.posts import Posts
 from service.db import Database, datasets
 from service.db.audit import Actor
 from service.domain.access import Access
@@ -38,6 +39,10 @@ async def _database(request: Request) -> Database:
         request_id=request.state.request_id,
     )
     return database.seen_by(access.sees, actor)
+
+
+async def _posts(request: Request) -> Posts:
+    return cast(Posts, request.app.state.posts)
 
 
 _JOB_ID = Path(description="Id of a job", examples=["job_019ab3c0f3e07d1fa3b5c1d2e3f40516"])
@@ -79,6 +84,7 @@ async def _dataset_id(dataset_id: Annotated[str, _DATASET_ID]) -> str:
     return dataset_id
 
 
+PostsDep = Annotated[Posts, Depends(_posts)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 """The database as the owner of the request's key sees it."""

@@ -1,14 +1,16 @@
 """Training runs: submit, list, read, cancel, retry, delete."""
 
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 
 from service.api import examples
-from service.api.body import PostedJson, parse_spec
+from service.api.body import PostedJson, PostedSpec, parse_spec
 from service.api.conditional import ETAG, NOT_MODIFIED, ReadingDep
 from service.api.dependencies import (
     AccessDep,
@@ -16,6 +18,7 @@ from service.api.dependencies import (
     FindSizesDep,
     IdempotencyKey,
     JobId,
+    PostsDep,
     Priority,
     SettingsDep,
 )
@@ -23,17 +26,23 @@ from service.api.openapi import JOB_LINKS, LOCATION, SPEC_BODY, answer_with, pro
 from service.api.pagination import NextCursor, PageQuery, read_page
 from service.api.placing import warn_of_device
 from service.api.plans import DryRun, answer_plan, look_back, planned
-from service.db import jobs, retries
+from service.db import Database, Session, jobs, retries
 from service.domain.activations import Activation, AnyActivation
 from service.domain.base import Name
+from service.domain.datasets import FindSizes
 from service.domain.errors import SpecRejected
-from service.domain.job import Job
+from service.domain.job import Job, SpecWarning
 from service.domain.plan import JobPlan
+from service.domain.spec import JobSpec
 from service.domain.states import JobStatus, Outcome
 from service.domain.variants import variants
 from service.planning import check, plan_job, warn
+from service.settings import Settings
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+# Read within a tenth of a millisecond or two.
+_SMALL_BYTES = 8192
 
 _ACTIVATIONS = list(variants(AnyActivation, "name", Activation))
 
@@ -85,25 +94,23 @@ class JobPage(BaseModel):
         ),
     },
 )
-def submit_job(
+async def submit_job(
     *,
     raw: PostedJson,
     find_sizes: FindSizesDep,
     settings: SettingsDep,
     database: DatabaseDep,
+    posts: PostsDep,
     access: AccessDep,
     idempotency_key: IdempotencyKey = None,
     dry_run: DryRun = False,
     priority: Priority = 0,
 ) -> Response:
     """Queue a training run, or tell what it would cost."""
-    posted = parse_spec(raw, find_sizes)
-    if refused := check(posted.spec, settings.limits):
-        raise SpecRejected(refused)
-    warnings = warn(posted.spec) + warn_of_device([posted.spec], database, settings)
+    read = partial(_read, raw, find_sizes, settings, database)
+    posted, warnings = read() if _is_read_at_once(raw) else await run_in_threadpool(read)
     if dry_run:
-        pace, _ = look_back(database, settings)
-        return answer_plan(plan_job(posted.spec, warnings, pace))
+        return await run_in_threadpool(_plan, posted.spec, warnings, database, settings)
     submit = partial(
         jobs.submit,
         spec=posted.spec,
@@ -111,14 +118,43 @@ def submit_job(
         priority=priority,
         owner=access.owner,
         max_queued=settings.max_queued_jobs,
-        idempotency=(idempotency_key, posted.digest) if idempotency_key else None,
     )
-    if idempotency_key:  # taken before the queue is found to be full, so it has to be given back
-        with database.writing() as session:
-            job = submit(session)
+    if idempotency_key:
+        # Taken before the queue is found to be full, so it may have to be given back.
+        with_key = partial(submit, idempotency=(idempotency_key, posted.digest))
+        job = await run_in_threadpool(_submit_alone, database, with_key)
     else:
-        job = database.write_together(submit)
-    return _answer(job, status_code=HTTPStatus.ACCEPTED, headers={"Location": f"/v1/jobs/{job.id}"})
+        job = await posts.store(database, submit)
+    headers = {"Location": f"/v1/jobs/{job.id}"}
+    return _answer(job, status_code=HTTPStatus.ACCEPTED, headers=headers)
+
+
+def _is_read_at_once(raw: bytes) -> bool:
+    """Whether to read it takes less than to send it through the thread pool: it is small, and
+    nothing in it has to be looked up in the database."""
+    return len(raw) <= _SMALL_BYTES and b"dataset_id" not in raw and b"cuda" not in raw
+
+
+def _read(
+    raw: bytes, find_sizes: FindSizes, settings: Settings, database: Database
+) -> tuple[PostedSpec, list[SpecWarning]]:
+    """A spec that can be trained here. Raises ApiError and SpecRejected."""
+    posted = parse_spec(raw, find_sizes)
+    if refused := check(posted.spec, settings.limits):
+        raise SpecRejected(refused)
+    return posted, warn(posted.spec) + warn_of_device([posted.spec], database, settings)
+
+
+def _plan(
+    spec: JobSpec, warnings: list[SpecWarning], database: Database, settings: Settings
+) -> Response:
+    pace, _ = look_back(database, settings)
+    return answer_plan(plan_job(spec, warnings, pace))
+
+
+def _submit_alone(database: Database, submit: Callable[[Session], Job]) -> Job:
+    with database.writing() as session:
+        return submit(session)
 
 
 @router.get(

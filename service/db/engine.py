@@ -10,7 +10,7 @@ import copy
 import select
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from service.db import audit
 from service.db.audit import Actor
 from service.db.tables import Owned
-from service.db.together import Together
+from service.db.together import Write, make_together
 
 T = TypeVar("T")
 
@@ -68,7 +68,6 @@ class Database:
             # One picture of the database for all statements of a transaction, as SQLite has it.
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._writer = self.engine.execution_options(**{_WRITES: True})
-        self._together = Together(self.writing)
         self._owner: str | None = None
         self._actor: Actor | None = None
 
@@ -93,10 +92,13 @@ class Database:
             if self._actor is not None:
                 audit.record(session, self._actor)
 
-    def write_together(self, make: Callable[[Session], T]) -> T:
-        """What `make` returns, whose transaction other threads' may share. See `Together.run` for
-        what it may raise."""
-        return self._together.run(partial(self._make_as_seen, make))
+    def joint(self, make: Callable[[Session], T]) -> Write[T]:
+        """A write as this owner and actor, for `make_together`."""
+        return Write(partial(self._make_as_seen, make))
+
+    def make_together(self, group: Sequence[Write[T]]) -> None:
+        """Makes the writes, whoever's they are, in one transaction if it can be."""
+        make_together(self.seen_by(None).writing, group)
 
     def _make_as_seen(self, make: Callable[[Session], T], session: Session) -> T:
         session.info[_SEEN_BY] = self._owner
