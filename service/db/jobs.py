@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import (
     Row,
-    Select,
     String,
     Text,
     and_,
@@ -160,7 +159,7 @@ def record_status(session: Session, job_ids: list[str], reason: Reason | None = 
 
 def find(session: Session, job_id: str) -> Job:
     """The job with this id. Raises JobNotFound."""
-    row = session.execute(_jobs().where(JobRow.id == job_id)).first()
+    row = session.execute(_JOBS.where(JobRow.id == job_id)).first()
     if row is None:
         raise JobNotFound(job_id)
     return _to_job(row)
@@ -214,7 +213,7 @@ def list_newest_first(
     ]
     if before_id is not None:
         conditions.append(JobRow.id < before_id)
-    query = _jobs().where(and_(true(), *conditions)).order_by(JobRow.id.desc()).limit(limit)
+    query = _JOBS.where(and_(true(), *conditions)).order_by(JobRow.id.desc()).limit(limit)
     return [_to_job(row) for row in session.execute(query)]
 
 
@@ -301,9 +300,9 @@ _SHOWN = [
 _LAST = [getattr(EpochRow, name).label(f"last_{name}") for name in EPOCH_COLUMNS]
 
 
-def _jobs() -> Select[*tuple[Any, ...]]:
-    last = and_(EpochRow.job_id == JobRow.id, EpochRow.epoch == JobRow.last_epoch)
-    return select(*_SHOWN, *_LAST).outerjoin(EpochRow, last)
+_JOBS = select(*_SHOWN, *_LAST).outerjoin(
+    EpochRow, and_(EpochRow.job_id == JobRow.id, EpochRow.epoch == JobRow.last_epoch)
+)
 
 
 def _to_job(row: Row[*tuple[Any, ...]]) -> Job:
