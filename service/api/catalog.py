@@ -5,7 +5,7 @@ from functools import cache
 from http import HTTPStatus
 from typing import Any, get_args
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from service.api.dependencies import SettingsDep
@@ -107,10 +107,20 @@ class Catalog(BaseModel):
     spec_schema: JsonObject = Field(description="JSON Schema of a job spec")
 
 
-@router.get("", responses={HTTPStatus.OK: {"description": "The catalogue"}, **problems()})
-def read_catalog(settings: SettingsDep) -> Catalog:
+@router.get(
+    "",
+    response_model=Catalog,
+    responses={HTTPStatus.OK: {"description": "The catalogue"}, **problems()},
+)
+def read_catalog(settings: SettingsDep) -> Response:
     """Read everything a spec may say."""
-    return build_catalog(settings.limits)
+    return Response(_as_json(settings.limits), media_type="application/json")
+
+
+@cache
+def _as_json(limits: Limits) -> bytes:
+    """The same for everybody as long as the process lives, and asked for by every page."""
+    return build_catalog(limits).model_dump_json().encode()
 
 
 @cache

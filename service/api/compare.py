@@ -20,7 +20,6 @@ router = APIRouter(prefix="/v1/compare", tags=["series"])
 MOST_JOBS = 10
 _JOB = "job_[0-9a-f]{32}"
 
-_OF_LAYERS = ("layer", "first_effective_step")
 _QUANTITIES = tuple(name for name in EPOCH_COLUMNS if name != "epoch")
 
 
@@ -51,6 +50,14 @@ def compare_jobs(
             json_schema_extra=joined_by_commas(_QUANTITIES),
         ),
     ] = None,
+    max_points: Annotated[
+        int | None,
+        Query(
+            ge=1,
+            le=10_000,
+            description="At most so many points of each curve, extremes kept; left out: all",
+        ),
+    ] = None,
 ) -> Comparison:
     """Compare jobs: where their specs differ, their curves by epoch, and the first epoch at which
     what was measured differs."""
@@ -59,8 +66,14 @@ def compare_jobs(
     with database.reading() as session:
         found = [jobs.find(session, job_id) for job_id in ids]
         series = [metrics.read_epochs(session, job_id) for job_id in ids]
-        layers = [metrics.read_layers(session, job_id, _OF_LAYERS) for job_id in ids]
-    return compare(found, series, layers, names=_QUANTITIES, shown=shown)
+        return compare(
+            found,
+            series,
+            lambda step: metrics.layers_met_at(session, ids, step),
+            names=_QUANTITIES,
+            shown=shown,
+            max_points=max_points,
+        )
 
 
 def _ids(text: str) -> list[str]:

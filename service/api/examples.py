@@ -198,11 +198,14 @@ COMPARISON: dict[str, Any] = {
     "jobs": [JOB, JOB | {"id": OTHER_JOB_ID}],
     "differences": [_CONVENTION],
     "epochs": [0, 1, 2],
+    "epochs_per_point": 1,
     "curves": [
         {
             "quantity": "train_loss",
             "values": [[2.31, 0.41, 0.22], [2.31, 0.41, "NaN"]],
             "first_differing_epoch": 2,
+            "minimum": None,
+            "maximum": None,
         }
     ],
     "first_differing_epoch": 2,

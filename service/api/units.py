@@ -2,7 +2,7 @@
 
 import math
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Annotated
 
@@ -15,7 +15,7 @@ from service.api.openapi import problems
 from service.db import jobs, metrics
 from service.db.metrics import UnitEpochs
 from service.domain.job import Job
-from service.domain.lifecycle import irreversible_fraction, lifecycle
+from service.domain.lifecycle import Dead, Lifecycle, irreversible_fraction, lifecycle
 from service.domain.series import UnitSeries
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["series"])
@@ -58,41 +58,58 @@ def _width(job: Job, layer: int) -> int:
 def _unit_series(
     job_id: str, layer: int, width: int, kept: UnitEpochs, max_points: int | None
 ) -> UnitSeries:
-    dead = [[_OF_BYTE.get(byte) for byte in row] for row in kept.dead]
-    activity = [list(struct.unpack(f"<{width}f", row)) for row in kept.activity]
-    size = -(-len(activity) // max_points) if max_points else 1
+    activity = list(map(struct.Struct(f"<{width}f").unpack, kept.activity))
+    size = max(1, -(-len(activity) // max_points)) if max_points else 1
     # The last epoch of each point.
     shown = [min(end, len(activity)) - 1 for end in range(size, len(activity) + size, size)]
     extremes = _extremes(activity, size) if size > 1 else {}
+    lives, irreversible = _lives(kept.epochs, kept.dead, width)
     return UnitSeries(
         job_id=job_id,
         layer=layer,
         units=width,
-        epochs_per_point=max(size, 1),
+        epochs_per_point=size,
         epochs=[kept.epochs[at] for at in shown],
-        activity=[activity[at] for at in shown],
-        dead=[dead[at] for at in shown],
-        lifecycles=[lifecycle(kept.epochs, [row[unit] for row in dead]) for unit in range(width)],
-        irreversible_fraction=irreversible_fraction(dead),
+        activity=[list(activity[at]) for at in shown],
+        dead=[_dead(kept.dead[at]) for at in shown],
+        lifecycles=lives,
+        irreversible_fraction=irreversible,
         **extremes,
     )
+
+
+def _dead(row: bytes) -> list[Dead]:
+    return [_OF_BYTE.get(byte) for byte in row]
+
+
+def _lives(
+    epochs: Sequence[int], rows: Sequence[bytes], width: int
+) -> tuple[list[Lifecycle], float | None]:
+    """Each unit's lifecycle, and the layer's irreversible fraction. Looks only at epochs at which
+    something changed: of thousands these are few."""
+    changes = [at for at, row in enumerate(rows) if at == 0 or row != rows[at - 1]]
+    dead = {at: _dead(rows[at]) for at in {*changes, len(rows) - 1} if at >= 0}
+    when = [epochs[at] for at in changes]
+    lives = [lifecycle(when, [dead[at][unit] for at in changes]) for unit in range(width)]
+    earlier = [dead[at] for at in changes if at < len(rows) - 1]
+    return lives, irreversible_fraction([*earlier, dead[len(rows) - 1]] if rows else [])
 
 
 _Matrix = list[list[float]]
 """A row per epoch, or per point; a value per unit."""
 
 
-def _extremes(activity: _Matrix, size: int) -> dict[str, _Matrix]:
+def _extremes(activity: Sequence[tuple[float, ...]], size: int) -> dict[str, _Matrix]:
     """Of each unit over every `size` epochs; NaN where one of the values is NaN."""
     points = [activity[first : first + size] for first in range(0, len(activity), size)]
-    ends: dict[str, Callable[[Sequence[float]], float]] = {"minimum": min, "maximum": max}
-    return {
-        name: [
-            [
-                math.nan if any(map(math.isnan, unit)) else end(unit)
-                for unit in zip(*rows, strict=True)
-            ]
-            for rows in points
-        ]
-        for name, end in ends.items()
-    }
+    ends: dict[str, Callable[[Iterable[float]], float]] = {"minimum": min, "maximum": max}
+    return {name: [_ends_of(end, rows) for rows in points] for name, end in ends.items()}
+
+
+def _ends_of(
+    end: Callable[[Iterable[float]], float], rows: Sequence[tuple[float, ...]]
+) -> list[float]:
+    columns = zip(*rows, strict=True)
+    if not any(math.isnan(sum(row)) for row in rows):  # cheaper than to look at each value
+        return list(map(end, columns))
+    return [math.nan if any(map(math.isnan, unit)) else end(unit) for unit in columns]

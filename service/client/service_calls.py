@@ -22,11 +22,18 @@ class Health:
     missing: tuple[FieldError, ...] = ()
 
 
-def compare(*job_ids: str, columns: Iterable[str] | None = None) -> Call[Comparison]:
+def compare(
+    *job_ids: str, columns: Iterable[str] | None = None, max_points: int | None = None
+) -> Call[Comparison]:
     """2 to 10 jobs side by side: where their specs differ, their curves, the first epoch at which
     what was measured differs."""
-    wanted = calls.joined(columns)
-    return calls.get(calls.at("v1", "compare"), Comparison, jobs=",".join(job_ids), columns=wanted)
+    return calls.get(
+        calls.at("v1", "compare"),
+        Comparison,
+        jobs=",".join(job_ids),
+        columns=calls.joined(columns),
+        max_points=max_points,
+    )
 
 
 def catalog() -> Call[dict[str, Any]]:

@@ -78,10 +78,21 @@ def read_layers(session: Session, job_id: str, names: Sequence[str] = LAYER_COLU
     return _columns(session, LayerRow, names, job_id, (LayerRow.epoch, LayerRow.layer))
 
 
+def layers_met_at(session: Session, job_ids: Sequence[str], step: int) -> list[int]:
+    """The hidden layers in which a job's first effective hit of an epoch was at this step."""
+    query = (
+        select(LayerRow.layer)
+        .where(LayerRow.job_id.in_(job_ids), LayerRow.first_effective_step == step)
+        .distinct()
+    )
+    return list(session.scalars(query))
+
+
 def _columns(session: Session, table: Any, names: Any, job_id: str, order: Any) -> Columns:
     wanted = [getattr(table, name) for name in names]
     rows = session.execute(select(*wanted).where(table.job_id == job_id).order_by(*order)).all()
-    return {name: [row[i] for row in rows] for i, name in enumerate(names)}
+    columns = zip(*rows, strict=True) if rows else [()] * len(names)
+    return {name: list(column) for name, column in zip(names, columns, strict=True)}
 
 
 def epochs_after(

@@ -1,8 +1,8 @@
 """How jobs differ: in what was asked for, and in what was measured."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple, cast
 
 from pydantic import Field
 
@@ -33,6 +33,11 @@ class Difference(DomainModel):
     present: Annotated[list[bool], Field(description="Whether the job's spec has the field")]
 
 
+_EXTREME = Field(
+    description="As `values`, of all epochs of each point; null where every epoch is a point"
+)
+
+
 class Curves(DomainModel):
     """One quantity of all jobs, aligned by epoch."""
 
@@ -48,6 +53,8 @@ class Curves(DomainModel):
             "same value, to the bit; null: none"
         ),
     ]
+    minimum: Annotated[list[list[Number | None]] | None, _EXTREME] = None
+    maximum: Annotated[list[list[Number | None]] | None, _EXTREME] = None
 
 
 class Comparison(DomainModel):
@@ -58,6 +65,13 @@ class Comparison(DomainModel):
         list[Difference], Field(description="Where the specs differ, defaults filled in")
     ]
     epochs: list[int]
+    epochs_per_point: Annotated[
+        int,
+        Field(
+            description="1: every epoch is there. More, with `max_points`: a point is the last of "
+            "so many epochs, and `minimum` and `maximum` hold the extremes among them"
+        ),
+    ] = 1
     curves: list[Curves]
     first_differing_epoch: Annotated[
         int | None,
@@ -121,34 +135,54 @@ Columns = Mapping[str, Sequence[Any]]
 def align(series: Sequence[Columns], names: Sequence[str]) -> tuple[list[int], list[Curves]]:
     """All epochs that any job has, and the named columns of every job over them."""
     epochs = sorted({epoch for columns in series for epoch in columns["epoch"]})
-    rows = [{epoch: at for at, epoch in enumerate(columns["epoch"])} for columns in series]
-    everywhere = [epoch for epoch in epochs if all(epoch in row for row in rows)]
-    return epochs, [_curves(name, series, rows, epochs, everywhere) for name in names]
+    return epochs, [_curves(name, [_over(epochs, one, name) for one in series]) for name in names]
 
 
-def _curves(
-    name: str,
-    series: Sequence[Columns],
-    rows: Sequence[Mapping[int, int]],
-    epochs: Sequence[int],
-    everywhere: Sequence[int],
-) -> Curves:
-    together = list(zip(series, rows, strict=True))
-    values = [
-        [columns[name][row[epoch]] if epoch in row else None for epoch in epochs]
-        for columns, row in together
-    ]
-    first = None
-    if name not in TIMED:
-        first = next(
-            (
-                epoch
-                for epoch in everywhere
-                if len({_bits(columns[name][row[epoch]]) for columns, row in together}) > 1
-            ),
-            None,
-        )
-    return Curves(quantity=name, values=values, first_differing_epoch=first)
+def _over(epochs: Sequence[int], columns: Columns, name: str) -> "_Over":
+    """A column of one job over these epochs."""
+    its_own = columns["epoch"]
+    if len(its_own) == len(epochs):  # of thousands of epochs a search for each is what takes long
+        return _Over(epochs, columns[name], ())
+    values = dict(zip(its_own, columns[name], strict=True))
+    missing = [epoch for epoch in epochs if epoch not in values]
+    return _Over(epochs, [values.get(epoch) for epoch in epochs], missing)
+
+
+class _Over(NamedTuple):
+    epochs: Sequence[int]
+    values: Sequence[Any]
+    missing: Sequence[int]
+    """Epochs that the job does not have (yet)."""
+
+
+def _curves(name: str, jobs: Sequence[_Over]) -> Curves:
+    return Curves(
+        quantity=name,
+        values=[list(job.values) for job in jobs],
+        first_differing_epoch=None if name in TIMED else _first_difference(jobs),
+    )
+
+
+def _first_difference(jobs: Sequence[_Over]) -> int | None:
+    """The first epoch that all jobs have and at which not all values are the same to the bit."""
+    one, *others = jobs
+    if all(_equal(one.values, other.values) for other in others):
+        return None
+    missing = {epoch for job in jobs for epoch in job.missing}
+    rows = zip(one.epochs, *(job.values for job in jobs), strict=True)
+    return next(
+        (
+            epoch
+            for epoch, *values in rows
+            if epoch not in missing and len({_bits(value) for value in values}) > 1
+        ),
+        None,
+    )
+
+
+def _equal(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Whether two columns are surely the same to the bit: says so of most that are, and fast."""
+    return one == other and 0 not in one  # whose sign is not compared
 
 
 def _bits(value: float | None) -> Any:
@@ -170,32 +204,74 @@ def parting_step(differences: Sequence[Difference], series: Sequence[Columns]) -
     return min((step for step in steps if step is not None), default=None)
 
 
+def thinned(
+    epochs: Sequence[int], curves: Sequence[Curves], max_points: int | None
+) -> tuple[int, list[int], list[Curves]]:
+    """Epochs per point, the epochs shown and the curves over them, in at most `max_points`."""
+    size = max(1, -(-len(epochs) // max_points)) if max_points else 1
+    if size == 1:
+        return 1, list(epochs), list(curves)
+    last = [min(end, len(epochs)) - 1 for end in range(size, len(epochs) + size, size)]
+    return size, [epochs[at] for at in last], [_thin(one, last, size) for one in curves]
+
+
+def _thin(curve: Curves, last: Sequence[int], size: int) -> Curves:
+    def ends(end: Callable[[Iterable[float]], float]) -> list[list[float | None]]:
+        return [_ends(end, values, size) for values in curve.values]
+
+    return Curves(
+        quantity=curve.quantity,
+        values=[[values[at] for at in last] for values in curve.values],
+        first_differing_epoch=curve.first_differing_epoch,
+        minimum=ends(min),
+        maximum=ends(max),
+    )
+
+
+def _ends(
+    end: Callable[[Iterable[float]], float], values: Sequence[float | None], size: int
+) -> list[float | None]:
+    """Of each `size` values; NaN where one of them is NaN, None where none was measured."""
+    firsts = range(0, len(values), size)
+    if None not in values:  # as most are
+        numbers = cast(Sequence[float], values)
+        if not math.isnan(sum(numbers)):
+            return [end(numbers[first : first + size]) for first in firsts]
+    parts = (values[first : first + size] for first in firsts)
+    return [_end(end, [value for value in part if value is not None]) for part in parts]
+
+
+def _end(end: Callable[[Iterable[float]], float], measured: Sequence[float]) -> float | None:
+    if not measured:
+        return None
+    return math.nan if any(map(math.isnan, measured)) else end(measured)
+
+
 def compare(
     jobs: Sequence[Job],
     series: Sequence[Columns],
-    layers: Sequence[Columns],
+    layers_met_at: Callable[[int], Sequence[int]],
     *,
     names: Sequence[str],
     shown: Sequence[str],
+    max_points: int | None = None,
 ) -> Comparison:
-    """`series` hold the columns `names`; of these the `shown` come into the answer. `layers` hold
-    `layer` and `first_effective_step`."""
+    """`series` hold the columns `names`; of these the `shown` come into the answer.
+    `layers_met_at` tells which hidden layers first met their kink at an optimizer step."""
     epochs, curves = align(series, names)
     firsts = [one.first_differing_epoch for one in curves if one.first_differing_epoch is not None]
     differences = spec_differences([job.spec.model_dump(mode="json") for job in jobs])
     step = parting_step(differences, series) if firsts else None
-    met = {
-        layer
-        for columns in layers
-        for layer, first in zip(columns["layer"], columns["first_effective_step"], strict=True)
-        if step is not None and first == step
-    }
+    size, points, few = thinned(
+        epochs, [one for one in curves if one.quantity in shown], max_points
+    )
     return Comparison(
         jobs=list(jobs),
         differences=differences,
-        epochs=epochs,
-        curves=[one for one in curves if one.quantity in shown],
+        epochs=points,
+        epochs_per_point=size,
+        curves=few,
         first_differing_epoch=min(firsts, default=None),
         first_differing_step=step,
-        first_differing_layers=sorted(met),
+        first_differing_layers=[] if step is None else sorted(layers_met_at(step)),
     )

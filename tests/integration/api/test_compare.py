@@ -37,11 +37,31 @@ def test_jobs_are_compared(http: httpx.Client, database: Database) -> None:
             "quantity": "train_loss",
             "values": [[2.0, "NaN", 1.0], [2.0, "NaN", 1.5]],
             "first_differing_epoch": 2,
+            "minimum": None,
+            "maximum": None,
         }
     ]
     assert (body["first_differing_epoch"], body["first_differing_step"]) == (2, None)
     every = http.get("/v1/compare", params={"jobs": f"{one},{other}"}).json()["curves"]
     assert [one["quantity"] for one in every] == [*EPOCH_COLUMNS[1:]]
+
+
+def test_long_jobs_are_compared_in_few_points(http: httpx.Client, database: Database) -> None:
+    """Where they differ is found in all epochs, whatever is shown."""
+    series = {"one": [4.0, 1.0, None, None, 7.0], "other": [4.0, 3.0, None, float("nan"), 7.0]}
+    ids = []
+    for seed, losses in enumerate(series.values()):
+        job_id, held = running(database, seed=seed, epochs=4)
+        record(database, held, *(epoch(job_id, n, train_loss=x) for n, x in enumerate(losses)))
+        ids.append(job_id)
+    query = {"jobs": ",".join(ids), "columns": "train_loss", "max_points": "3"}
+    body = http.get("/v1/compare", params=query).raise_for_status().json()
+    assert (body["epochs_per_point"], body["epochs"]) == (2, [1, 3, 4])
+    assert body["first_differing_epoch"] == 1
+    (curve,) = body["curves"]
+    assert curve["values"] == [[1.0, None, 7.0], [3.0, "NaN", 7.0]]
+    assert curve["minimum"] == [[1.0, None, 7.0], [3.0, "NaN", 7.0]]
+    assert curve["maximum"] == [[4.0, None, 7.0], [4.0, "NaN", 7.0]]
 
 
 def _met_in_epoch_2(member: str, loss: float) -> list[EpochEvent]:

@@ -78,9 +78,10 @@ def test_units_have_activity_deaths_and_lifecycles(http: httpx.Client, database:
 def test_units_that_were_not_kept_are_an_empty_matrix(
     http: httpx.Client, database: Database
 ) -> None:
-    units = http.get(f"/v1/jobs/{queue(database)}/units").json()
-    assert (units["units"], units["epochs"], units["activity"]) == (4, [], [])
-    assert units["irreversible_fraction"] is None
+    for few in ({}, {"max_points": 2}):
+        units = http.get(f"/v1/jobs/{queue(database)}/units", params=few).raise_for_status().json()
+        assert (units["units"], units["epochs"], units["activity"]) == (4, [], [])
+        assert (units["epochs_per_point"], units["irreversible_fraction"]) == (1, None)
 
 
 def test_a_layer_that_the_network_lacks_is_refused(http: httpx.Client, database: Database) -> None:
@@ -132,6 +133,19 @@ def test_units_are_read_in_few_points(http: httpx.Client, database: Database) ->
     assert body["maximum"] == [[0.5, "NaN"], [1.0, 2.0]]
     assert body["dead"] == [[False, True], [False, False]]
     assert body["lifecycles"][1] == {"died": [1], "revived": [2]}
+
+
+def test_units_live_as_they_would_if_nobody_skipped_an_epoch(
+    http: httpx.Client, database: Database
+) -> None:
+    """Most epochs change no unit's state, and the last one may be such an epoch or not."""
+    job_id, held = running(database, network={"hidden": [2]}, epochs=6)
+    for number, dead in enumerate(["00", "00", "10", "10", "11", "01", "01"]):
+        unit = UnitActivity.of_bytes(0, struct.pack("<2f", 1.0, 2.0), bytes(map(int, dead)))
+        record(database, held, epoch(job_id, number).model_copy(update={"units": [unit]}))
+        body = http.get(f"/v1/jobs/{job_id}/units").raise_for_status().json()
+    assert body["lifecycles"] == [{"died": [2], "revived": [5]}, {"died": [4], "revived": []}]
+    assert body["irreversible_fraction"] == 0.5
 
 
 def test_a_series_as_csv(http: httpx.Client, database: Database) -> None:
