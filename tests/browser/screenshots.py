@@ -80,6 +80,9 @@ def train(http: httpx.Client) -> dict[str, str]:
     }
 
 
+EMPTY = {"no-jobs": "/", "no-sweeps": "/sweeps", "no-data": "/datasets", "signin": "/signin"}
+"""What is looked at before anything was trained."""
+
 SIZES = {"": (1366, 768, "light"), "-dark": (1366, 768, "dark"), "-phone": (390, 844, "light")}
 
 
@@ -98,7 +101,7 @@ def shoot(browser: Browser, url: str, paths: dict[str, str], folder: Path) -> No
 
 def _shoot_one(page: Page, path: str, file: Path) -> None:
     page.goto(path)
-    page.wait_for_selector("main:not(:has-text('Loading…')) :is(table, figure)")
+    page.wait_for_selector("main:not(:has-text('Loading…')) :is(table, figure, .empty, .signin)")
     page.wait_for_load_state("networkidle")
     page.screenshot(path=file, full_page=True)
     print(file)
@@ -118,6 +121,7 @@ def main(folder: Path) -> int:
             url = f"http://127.0.0.1:{settings.port}"
             with httpx.Client(base_url=url, timeout=90) as http:
                 wait_for(lambda: _is_ready(http), what="the service is ready")
+                shoot(browser, url, EMPTY, folder)
                 shoot(browser, url, train(http), folder)
         finally:
             service.terminate()

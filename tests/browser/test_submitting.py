@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -26,7 +28,7 @@ def test_a_job_is_submitted_watched_live_cancelled_and_cloned(page: Page, stack:
 
     # Nobody loads the page again, and its numbers grow.
     epoch = page.locator(".vitals dd").first
-    expect(epoch).to_have_text(re.compile(r"^[1-9]\d* of 9,000"), timeout=30_000)
+    expect(epoch).to_have_text(re.compile(r"^[1-9][\d,]* of 9,000"), timeout=30_000)
     seen = epoch.inner_text()
     expect(epoch).not_to_have_text(seen)
     expect(page.locator(".status")).to_have_text("running")
@@ -35,7 +37,11 @@ def test_a_job_is_submitted_watched_live_cancelled_and_cloned(page: Page, stack:
     page.click("text=Cancel")
     expect(page.locator(".status")).to_have_text("cancelled: user", timeout=30_000)
     assert stack.job(job_id)["reason"] == "user"
-    expect(page.get_by_role("button", name="Retry")).to_be_visible()
+    page.get_by_role("button", name="Retry").click()
+    expect(page.locator(".status")).to_have_text("running")
+    page.click("text=Cancel")
+    expect(page.locator(".status")).to_have_text("cancelled: user", timeout=30_000)
+    assert stack.job(job_id)["attempt"] == 2
 
     page.click("text=Clone with changes")
     expect(page.locator('[name="/network/hidden"]')).to_have_value("24, 12")
@@ -83,6 +89,37 @@ def test_the_plan_and_what_is_copied_are_the_services_own(page: Page, stack: Sta
     answer = stack.http.post("/v1/jobs", params={"dry_run": True}, json=spec).json()
     expect(plan).to_contain_text(f"{answer['parameters']:,}")
     expect(plan).to_contain_text(f"{answer['steps']:,}")
+
+
+def test_what_is_copied_runs_elsewhere(page: Page, stack: Stack) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto("/jobs/new")
+    page.fill('[name="/name"]', "Ada's job")
+    page.fill('[name="/epochs"]', "1")
+    expect(page.get_by_role("region", name="Plan")).to_contain_text("Parameters")
+    copied = {}
+    for form in ("curl", "Python", "JSON"):
+        page.get_by_role("button", name=form, exact=True).click()
+        page.get_by_role("button", name="Copy", exact=True).click()
+        expect(page.get_by_text("Copied.")).to_be_visible()
+        copied[form] = page.evaluate("navigator.clipboard.readText()")
+        page.fill('[name="/seed"]', str(len(copied)))
+    programs = {
+        "curl": ["sh", "-c", copied["curl"]],
+        "Python": [sys.executable, "-c", copied["Python"]],
+    }
+    for form, program in programs.items():
+        said = subprocess.run(
+            program, capture_output=True, text=True, check=True, timeout=60
+        ).stdout
+        (job_id,) = set(re.findall("job_[0-9a-f]{32}", said))
+        spec = stack.job(job_id)["spec"]
+        assert (spec["name"], spec["epochs"], spec["optimizer"]["name"]) == (
+            "Ada's job",
+            1,
+            "adam",
+        ), form
+    assert json.loads(copied["JSON"])["seed"] == 2
 
 
 def test_every_activation_is_drawn_with_its_kinks(page: Page, stack: Stack) -> None:

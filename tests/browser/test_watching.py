@@ -177,6 +177,10 @@ def test_a_sweep_is_followed_and_leads_to_its_jobs(page: Page, stack: Stack) -> 
     cells = page.locator(".heat button")
     expect(cells).to_have_count(4)
     expect(cells.first).to_contain_text("n 2")
+    table = stack.http.get(f"/v1/sweeps/{sweep}/table").raise_for_status().json()
+    ends = table["cells"][0][0]["interval"]
+    half = f"{(ends['high'] - ends['low']) / 2:.4g}"
+    expect(cells.first).to_contain_text(f"± {half}")
     cells.first.click()
     jobs = page.get_by_label("Jobs of the cell")
     expect(jobs.get_by_role("link", name="digits, sgd 0.05")).to_have_count(2)

@@ -109,4 +109,4 @@ export function keepLooking(look) {
 }
 
 /** A stream of server-sent events, see stream.js. */
-export const follow = (url, handlers) => followStream(url, handlers, tellConnection);
+export const follow = (url, handlers, after) => followStream(url, handlers, tellConnection, after);

@@ -5,6 +5,8 @@ import { keepPages } from "/static/offline.js";
 import { askForKey, key } from "/static/session.js";
 import { moduleOf, page as pages, route } from "/static/urls.js";
 
+const KEEP_AFTER_MS = 2000;
+
 const main = document.querySelector("#page");
 const { name, id } = route(location.pathname);
 
@@ -25,5 +27,5 @@ if (name === "missing") {
   const module = await import(moduleOf(name));
   await module.open(main, id);
 }
-// Last, so that what the browser keeps for later never stands in the way of what is looked at now.
-keepPages().catch(() => {}); // then nothing is kept: the service went away meanwhile
+// Late, so that what the browser keeps for later never stands in the way of what is looked at now.
+setTimeout(() => keepPages().catch(() => {}), KEEP_AFTER_MS); // failed, nothing is kept: the service went away

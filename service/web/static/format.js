@@ -57,11 +57,14 @@ export function jobTitle(job) {
   return job.name ?? `${spec.dataset.name}, ${spec.optimizer.name} ${number(spec.optimizer.learning_rate)}, seed ${spec.seed}`;
 }
 
+/** Four equal layers or more are counted. */
+const widths = (hidden) => (hidden.length > 3 && new Set(hidden).size === 1 ? `${hidden.length} layers of ${hidden[0]}` : hidden.join(" × "));
+
 export function network({ network: net, activation }) {
   if (net.kind === "linear") return "linear";
   const convention = activation.derivative_at_zero ?? null;
   const at = convention === null ? "" : `, φ′(0) = ${number(convention)}`;
-  const layers = net.kind === "cnn" ? "cnn" : net.hidden.join(" × ");
+  const layers = net.kind === "cnn" ? "cnn" : widths(net.hidden);
   return `${layers} ${activation.name}${at}`;
 }
 
@@ -72,4 +75,10 @@ export function standing(job) {
   return { state, text: asked ?? [state, job.reason && words(job.reason)].filter(Boolean).join(": ") };
 }
 
-export const value = (any) => (typeof any === "number" ? number(any, 6) : typeof any === "string" ? any : JSON.stringify(any));
+/** Any value of a spec. */
+export function value(any) {
+  if (typeof any === "number") return number(any, 6);
+  if (Array.isArray(any) && any.every((one) => typeof one === "number")) return any.length > 3 && new Set(any).size === 1 ? widths(any) : any.map(value).join(", ");
+  if (any === null) return "not set";
+  return typeof any === "string" ? any : JSON.stringify(any);
+}

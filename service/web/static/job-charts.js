@@ -48,7 +48,7 @@ export class JobCharts {
 
   updateLayers(layers, epochs) {
     for (const [{ value, whole, optional, wholeName = "all layers" }, chart] of this.ofLayers) {
-      const series = layers.map((rows) => ({ name: `layer ${rows.layer}`, x: rows.epoch, y: value(rows) }));
+      const series = layers.map((rows) => ({ name: `layer ${rows.layer}`, x: rows.epoch, y: value(rows), low: rows.minimum && value(rows.minimum), high: rows.maximum && value(rows.maximum) }));
       const over = whole && epochs.line(whole, wholeName);
       const isNews = over && over.y.some((y) => y !== null && y !== 0);
       const isBare = series.every(({ y }) => y.every((one) => one === null));
@@ -61,7 +61,7 @@ export class JobCharts {
 /** The last numbers, large. */
 export function vitals(job, summary) {
   const facts = [
-    ["Epoch", `${summary?.epoch ?? "–"} of ${count(job.spec.epochs)}`],
+    ["Epoch", `${count(summary?.epoch)} of ${count(job.spec.epochs)}`],
     ["Loss", number(summary?.train_loss)],
     ["Validation loss", number(summary?.validation_loss)],
     ["Metric", number(summary?.train_metric)],

@@ -12,7 +12,7 @@ export async function keepPages() {
   if (!isFirst) return;
   if (!navigator.serviceWorker.controller) await new Promise((go) => navigator.serviceWorker.addEventListener("controllerchange", go, { once: true }));
   // What came before the worker did was not seen by it. Importing finds what modules import.
-  await Promise.all(pageModules().map((module) => import(module)));
+  for (const module of new Set(pageModules())) await import(module); // one by one: a person may be typing
   const loaded = performance.getEntriesByType("resource").map(({ name }) => name).filter((name) => new URL(name).pathname.startsWith("/static/"));
   await Promise.all([...new Set(loaded)].map((address) => fetch(address)));
   await fetch("/"); // last: a document without its modules would be an empty page

@@ -5,15 +5,33 @@ import { api } from "/static/urls.js";
 
 const MOST_POINTS = 800;
 const LAYER_POINTS = 400;
+// What job-charts.js shows. Of long series the service looks for every column's extremes.
+const OF_EPOCHS = "epoch,train_loss,validation_loss,train_metric,validation_metric,grad_norm_mean,dead_fraction,dormant_fraction,saturated_fraction,kink_hits,kink_effective,loss_kink_hits,optimality_gap,weight_distance";
+const OF_LAYERS = "epoch,layer,units,dead,dormant,saturated,kink_hits,grad_norm_mean,update_ratio,effective_rank";
 
-/** The epochs of a job. Filled by `load` (few points, extremes kept) or by `push` (every epoch). */
+/** The smaller (`sign` -1) or larger (1) of two measured values: null was not measured, and a NaN stays. */
+function extreme(sign, one, other) {
+  if (one === null || other === null) return one ?? other;
+  if (one === "NaN" || other === "NaN") return "NaN";
+  return sign * (Number(one) - Number(other)) > 0 ? one : other;
+}
+
+/** Half as many entries: of each two what `join` makes of them; an odd one at the end stays. */
+function halved(column, join) {
+  return Array.from({ length: Math.ceil(column.length / 2) }, (_, i) => (2 * i + 1 < column.length ? join(column[2 * i], column[2 * i + 1]) : column[2 * i]));
+}
+
+const mapped = (columns, change) => Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, change(column)]));
+
+/** The epochs of a job: `load` reads what there is in few points with their extremes, `push` adds an
+ * epoch. There are never many more than MOST_POINTS, so drawing costs the same however long a job runs. */
 export class EpochColumns {
   columns = { epoch: [] };
   minimum = null;
   maximum = null;
 
   async load(job) {
-    const { columns, minimum = null, maximum = null } = await read(api.epochs(job, { max_points: MOST_POINTS }));
+    const { columns, minimum = null, maximum = null } = await read(api.epochs(job, { max_points: MOST_POINTS, columns: OF_EPOCHS }));
     Object.assign(this, { columns, minimum, maximum });
   }
 
@@ -22,15 +40,29 @@ export class EpochColumns {
     const { columns } = this;
     let length = columns.epoch.length;
     while (length && columns.epoch[length - 1] >= row.epoch) length -= 1;
-    for (const [name, value] of Object.entries(row)) {
-      const column = (columns[name] ??= []);
-      column.length = length;
-      column.push(value);
+    for (const part of [columns, this.minimum, this.maximum].filter(Boolean)) {
+      for (const [name, value] of Object.entries(row)) {
+        const column = (part[name] ??= Array(length).fill(null));
+        column.length = length;
+        column.push(value);
+      }
     }
+    if (columns.epoch.length > 2 * MOST_POINTS) this.#halve();
+  }
+
+  #halve() {
+    this.minimum = mapped(this.minimum ?? this.columns, (column) => halved(column, (one, other) => extreme(-1, one, other)));
+    this.maximum = mapped(this.maximum ?? this.columns, (column) => halved(column, (one, other) => extreme(1, one, other)));
+    this.columns = mapped(this.columns, (column) => halved(column, (_, later) => later));
   }
 
   get lastEpoch() {
     return this.columns.epoch.at(-1) ?? null;
+  }
+
+  /** The id of the event after which the stream has what is not here: all status changes, and later epochs. */
+  get position() {
+    return this.lastEpoch === null ? "" : `0-${this.lastEpoch}`;
   }
 
   /** For a chart; null where nothing of it was measured. */
@@ -41,16 +73,16 @@ export class EpochColumns {
   }
 }
 
-/** Rows by layer: [{layer, units, epoch: […], dead: […], …}]. */
+/** Rows by layer: [{layer, units, epoch: […], dead: […], …, minimum, maximum}], where the last two hold
+ * such columns too, of few points of many epochs; else they are null. */
 export async function loadLayers(job) {
-  const { columns } = await read(api.layers(job, { max_points: LAYER_POINTS }));
-  const layers = new Map();
-  columns.layer.forEach((layer, at) => {
-    if (!layers.has(layer)) layers.set(layer, Object.fromEntries(Object.keys(columns).map((name) => [name, []])));
-    const rows = layers.get(layer);
-    for (const [name, column] of Object.entries(columns)) rows[name].push(column[at]);
+  const { columns, minimum = null, maximum = null } = await read(api.layers(job, { max_points: LAYER_POINTS, columns: OF_LAYERS }));
+  const places = Map.groupBy(columns.layer.keys(), (at) => columns.layer[at]);
+  return [...places].map(([layer, all]) => {
+    const units = columns.units[all[0]];
+    const part = (of) => of && { ...mapped(of, (column) => all.map((at) => column[at])), units };
+    return { ...part(columns), layer, minimum: part(minimum), maximum: part(maximum) };
   });
-  return [...layers.values()].map((rows) => ({ ...rows, layer: rows.layer[0], units: rows.units[0] }));
 }
 
 export const loadUnits = (job, layer) => read(api.units(job, { layer, max_points: 200 }));

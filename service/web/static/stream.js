@@ -30,11 +30,11 @@ async function readEvents(response, handle) {
 }
 
 /** Follows a stream until its `end`, and comes back with the last id whenever it breaks or is not to be
- * had. `handlers` are by kind of event; `tell` hears whether the connection is lost. Returns a way to
- * stop. */
-export function followStream(url, handlers, tell) {
+ * had. `handlers` are by kind of event; `tell` hears whether the connection is lost; `after` is the id
+ * of the last event that is known already. Returns a way to stop. */
+export function followStream(url, handlers, tell, after = "") {
   const stop = new AbortController();
-  let lastId = "";
+  let lastId = after;
   let timer = null;
 
   function handle({ event, id, data }) {

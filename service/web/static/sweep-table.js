@@ -24,37 +24,64 @@ function reading(cell) {
   return { ...cell, low: known ? low : null, high: known ? high : null, half: known ? (high - low) / 2 : null };
 }
 
-/** `choose(at)` is called with [row, column] of a cell that was pressed. */
+/** `choose(at)` is called with [row, column] of a cell that was pressed. A cell is made once and then
+ * changed where it has news: a table of a thousand cells may come every second. */
 export class HeatMap {
   constructor(choose) {
     this.choose = choose;
     this.element = h("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Results" });
   }
 
-  update(table, chosen) {
-    const format = formatOf(table.quantity);
-    const means = table.cells.flat().map((cell) => cell.mean).filter(isNumber);
+  update(table) {
+    const { rows, columns, quantity, cells } = table;
+    const shape = JSON.stringify([rows, columns, quantity]);
+    if (shape !== this.shape) this.#build(table);
+    this.shape = shape;
+    const means = cells.flat().map((cell) => cell.mean).filter(isNumber);
     const [low, high] = [Math.min(...means), Math.max(...means)];
     const share = (mean) => (high > low ? (mean - low) / (high - low) : 0.5);
-    const focused = this.element.contains(document.activeElement) ? document.activeElement.dataset.at : null;
-    show(this.element, h("table", { class: "heat" },
-      h("caption", { class: "unseen" }, `${words(table.quantity)} by ${[...table.rows.axes, ...table.columns.axes].join(" and ")}`),
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, `${table.rows.axes.join(", ")} \\ ${table.columns.axes.join(", ") || "all"}`), table.columns.values.map((values) => h("th", { scope: "col", title: values.join(", ") }, label(values) || "all")))),
-      h("tbody", {}, table.cells.map((cells, i) => h("tr", {}, h("th", { scope: "row", title: table.rows.values[i].join(", ") }, label(table.rows.values[i]) || "all"), cells.map((cell, j) => h("td", {}, this.#cell(cell, [i, j], format, share, chosen))))))));
-    if (focused) this.element.querySelector(`[data-at="${focused}"]`)?.focus();
+    const format = formatOf(quantity);
+    cells.forEach((row, i) => row.forEach((cell, j) => this.buttons[i][j].update(cell, format, isNumber(cell.mean) ? share(cell.mean) : null)));
   }
 
-  #cell(rough, at, format, share, chosen) {
+  /** Marks the cell at [row, column], and no other; null marks none. */
+  mark(at) {
+    this.marked?.press(false);
+    this.marked = at && this.buttons[at[0]][at[1]];
+    this.marked?.press(true);
+  }
+
+  #build({ rows, columns, quantity, cells }) {
+    this.marked = null;
+    this.buttons = cells.map((row, i) => row.map((_, j) => new Cell(() => this.choose([i, j]))));
+    const line = (values, i) => h("tr", {}, h("th", { scope: "row", title: values.join(", ") }, label(values) || "all"), this.buttons[i].map(({ element }) => h("td", {}, element)));
+    show(this.element, h("table", { class: "heat" },
+      h("caption", { class: "unseen" }, `${words(quantity)} by ${[...rows.axes, ...columns.axes].join(" and ")}`),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, `${rows.axes.join(", ")} \\ ${columns.axes.join(", ") || "all"}`), columns.values.map((values) => h("th", { scope: "col", title: values.join(", ") }, label(values) || "all")))),
+      h("tbody", {}, rows.values.map(line))));
+  }
+}
+
+class Cell {
+  constructor(choose) {
+    this.element = h("button", { type: "button", "aria-pressed": "false", onclick: choose });
+  }
+
+  press(isPressed) {
+    this.element.setAttribute("aria-pressed", String(isPressed));
+  }
+
+  /** `share` is the way of the mean from the least to the most; null where there is no mean. */
+  update(rough, format, share) {
+    const text = JSON.stringify([rough, share]);
+    if (text === this.text) return;
+    this.text = text;
     const cell = reading(rough);
-    const text = describe(cell, format);
+    const said = describe(cell, format);
     const beside = [`n ${cell.n}`, cell.diverged > 0 && `${cell.diverged} diverged`, cell.missing > 0 && `${cell.missing} to come`].filter(Boolean).join(", ");
-    const isChosen = chosen?.[0] === at[0] && chosen?.[1] === at[1];
-    const button = h("button", { type: "button", "data-at": at.join("-"), "aria-pressed": String(isChosen), onclick: () => this.choose(at) }, isNumber(cell.mean) ? text : h("i", {}, text), h("small", {}, beside));
-    if (isNumber(cell.mean)) {
-      const { background, text: ink } = heatColour(share(cell.mean));
-      Object.assign(button.style, { background, color: ink });
-    }
-    return button;
+    show(this.element, share === null ? h("i", {}, said) : said, h("small", {}, beside));
+    const { background, text: ink } = share === null ? { background: "", text: "" } : heatColour(share);
+    Object.assign(this.element.style, { background, color: ink });
   }
 }
 

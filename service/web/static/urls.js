@@ -31,7 +31,7 @@ export const api = {
   cancelStudy: (study) => `/v1/studies/${id(study)}/cancel`,
   datasets: (filters) => `/v1/datasets${query(filters)}`,
   dataset: (dataset) => `/v1/datasets/${id(dataset)}`,
-  compare: (jobs, columns) => `/v1/compare${query({ jobs: jobs.join(","), columns: columns?.join(",") })}`,
+  compare: (jobs, { columns, ...options }) => `/v1/compare${query({ jobs: jobs.join(","), columns: columns.join(","), ...options })}`,
 };
 
 export const serviceWorker = "/service-worker.js";

@@ -24,8 +24,13 @@ export class LineChart {
     this.canvas.addEventListener("pointerleave", () => this.#read(null));
     this.canvas.addEventListener("blur", () => this.#read(null));
     this.canvas.addEventListener("keydown", (event) => this.#step(event));
+    // The only one to measure: reading a width while others draw would have the browser lay out the page
+    // anew for each chart.
     new ResizeObserver(([entry]) => {
-      if (Math.round(entry.contentRect.width) !== this.width) this.#draw();
+      const width = Math.round(entry.contentRect.width);
+      if (width === this.width) return;
+      this.width = width;
+      this.#draw();
     }).observe(this.element);
   }
 
@@ -40,9 +45,8 @@ export class LineChart {
   }
 
   #draw() {
-    const width = (this.width = Math.round(this.element.clientWidth - 2));
+    const { series, width = 0 } = this;
     if (width < 60) return;
-    const { series } = this;
     const some = series.some((one) => one.y.some((value) => value !== null && value !== undefined));
     this.bare.hidden = some;
     this.canvas.style.display = some ? "" : "none";

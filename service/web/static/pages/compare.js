@@ -7,6 +7,8 @@ import { count, jobTitle, number, percent, standing, value, words } from "/stati
 import { empty, failure } from "/static/notices.js";
 import { api, page } from "/static/urls.js";
 
+const MOST_POINTS = 800;
+
 const share = { include: [0, 1], format: percent };
 const CURVES = {
   train_loss: {},
@@ -31,7 +33,7 @@ export async function open(main) {
   let view = null;
   keepLooking(async () => {
     try {
-      const found = await read(api.compare(ids, Object.keys(CURVES)));
+      const found = await read(api.compare(ids, { columns: Object.keys(CURVES), max_points: MOST_POINTS }));
       if (!view) {
         view = new Comparison(found);
         show(main, view.element);
@@ -69,9 +71,9 @@ class Comparison {
     const text = JSON.stringify([found.differences, found.jobs.map((job) => [job.status, job.summary])]);
     if (text !== this.text) show(this.table, this.#facts(found, names));
     this.text = text;
-    for (const { quantity, values } of found.curves) {
+    for (const { quantity, values, minimum, maximum } of found.curves) {
       const chart = this.charts.get(quantity);
-      const series = values.map((y, i) => ({ name: names[i], x: found.epochs, y }));
+      const series = values.map((y, i) => ({ name: names[i], x: found.epochs, y, low: minimum?.[i], high: maximum?.[i] }));
       chart.element.hidden = series.every(({ y }) => y.every((one) => one === null));
       const first = found.first_differing_epoch;
       chart.update(series, { marks: first ? [{ x: first, text: "differ from here" }] : [] });

@@ -10,14 +10,16 @@ import { EpochColumns, loadLayers, loadUnits } from "/static/series.js";
 import { api, page } from "/static/urls.js";
 
 const DETAIL_MS = 1200;
+const DETAIL_SHARE = 4;
 
 export async function open(main, id) {
   show(main, h("p", { class: "soft" }, "Loading…"));
   for (;;) {
     try {
-      const job = await read(api.job(id));
+      const epochs = new EpochColumns();
+      const [job, layers] = await Promise.all([read(api.job(id)), loadLayers(id), epochs.load(id)]);
       tellConnection(false);
-      return new JobPage(main, job).start();
+      return await new JobPage(main, job, epochs).start(layers);
     } catch (error) {
       show(main, failure(error));
       if (!(error instanceof Unreachable)) return;
@@ -28,9 +30,9 @@ export async function open(main, id) {
 }
 
 class JobPage {
-  constructor(main, job) {
+  constructor(main, job, epochs) {
     this.job = job;
-    this.epochs = new EpochColumns();
+    this.epochs = epochs;
     this.charts = new JobCharts();
     this.head = h("div", { class: "head" });
     this.tools = h("div", { class: "toolbar" });
@@ -51,7 +53,7 @@ class JobPage {
     return (this.mapCard = h("section", { class: "card", hidden: true, "aria-label": "Unit map" },
       h("div", { class: "head" }, h("h2", {}, "Unit map"), layers > 1 && h("label", { class: "soft" }, "Show ", this.layer)),
       this.map.element,
-      h("ul", { class: "key" }, h("li", { class: "bright" }, "active (mean |h|, square root scale)"), h("li", { class: "dark" }, "dead"), h("li", { class: "died" }, "died"), h("li", { class: "revived" }, "revived"))));
+      h("ul", { class: "key" }, h("li", { class: "bright" }, "active (mean |h|, square root scale)"), h("li", { class: "dark" }, "dead"), h("li", { class: "died" }, "died"), h("li", { class: "revived" }, "revived"), h("li", { class: "unknown" }, "not finite"))));
   }
 
   #depth() {
@@ -59,15 +61,12 @@ class JobPage {
     return net.kind === "linear" ? 0 : net.hidden.length + (net.channels?.length ?? 0);
   }
 
-  async start() {
+  async start(layers) {
     setTitle(jobTitle(this.job));
     this.#showJob();
-    if (this.job.finished_at) {
-      await this.epochs.load(this.job.id);
-      this.#drawEpochs();
-      await this.#loadDetail();
-      return;
-    }
+    this.#drawEpochs();
+    const detail = this.#showDetail(layers).catch((error) => this.notes.append(failure(error)));
+    if (this.job.finished_at) return void (await detail);
     const close = follow(api.jobEvents(this.job.id), {
       epoch: (row) => {
         this.epochs.push(row);
@@ -83,7 +82,7 @@ class JobPage {
         this.#drawEpochs();
         await this.#loadDetail().catch((error) => this.notes.append(failure(error)));
       },
-    });
+    }, this.epochs.position);
     addEventListener("pagehide", close);
   }
 
@@ -99,9 +98,12 @@ class JobPage {
       requestAnimationFrame(() => { this.drawing = false; this.#drawEpochs(); });
     }
     this.detailTimer ??= setTimeout(async () => {
+      const asked = performance.now();
       await this.#loadDetail().catch(() => {}); // the stream tells of a lost connection
+      // What costs the service long is asked for seldom.
+      this.detailMs = Math.max(DETAIL_MS, DETAIL_SHARE * (performance.now() - asked));
       this.detailTimer = null;
-    }, DETAIL_MS);
+    }, this.detailMs ?? DETAIL_MS);
   }
 
   #drawEpochs() {
@@ -113,7 +115,10 @@ class JobPage {
   }
 
   async #loadDetail() {
-    const layers = await loadLayers(this.job.id);
+    await this.#showDetail(await loadLayers(this.job.id));
+  }
+
+  async #showDetail(layers) {
     this.charts.updateLayers(layers, this.epochs);
     if (!layers.length || !this.job.spec.probes.unit_activity) return;
     if (!this.chosen) {
@@ -190,10 +195,11 @@ class JobPage {
     const details = h("details", { class: "card", ontoggle: () => {
       if (!details.open) return;
       show(list);
+      // All moves, and none of the epochs that are here already.
       const close = follow(api.jobEvents(this.job.id), {
         status: (change) => list.append(h("li", {}, `${change.status}${change.reason ? `: ${change.reason}` : ""} `, h("small", {}, `attempt ${change.attempt}, ${time(change.at)}`))),
         end: () => {},
-      });
+      }, this.epochs.position);
       details.addEventListener("toggle", close, { once: true });
     } }, h("summary", {}, "History"), list);
     return details;

@@ -9,6 +9,7 @@ import { api, page } from "/static/urls.js";
 
 const LIMIT = 25;
 const MOST_COMPARED = 10;
+const SPARKS_AT_A_TIME = 4;
 const FILTERS = ["status", "outcome", "activation", "name", "sweep_id"];
 const STATUSES = ["queued", "running", "succeeded", "failed", "cancelled"];
 const COLUMNS = ["Compare", "Job", "Network", "Status", "Progress", "Loss", "Metric", "Dead", "Kink hits"];
@@ -96,16 +97,22 @@ class JobTable {
     this.compare.setAttribute("href", page.compare([...this.chosen.keys()].slice(0, MOST_COMPARED)));
   }
 
+  /** Some at a time: a browser has six connections, and a click needs one. */
   async loadSparks(jobs) {
-    for (const job of jobs) {
-      const before = sparks.get(job.id)?.key;
-      const made = await sparksOf(job);
-      const row = this.rows.get(job.id);
-      if (row && made && made.key !== before) {
-        row.text = null;
-        row.update(job);
-      }
-    }
+    const waiting = [...jobs];
+    const work = async () => {
+      for (let job = waiting.shift(); job; job = waiting.shift()) await this.#loadSpark(job);
+    };
+    await Promise.all(Array.from({ length: SPARKS_AT_A_TIME }, work));
+  }
+
+  async #loadSpark(job) {
+    const before = sparks.get(job.id)?.key;
+    const made = await sparksOf(job);
+    const row = this.rows.get(job.id);
+    if (!row || !made || made.key === before) return;
+    row.text = null;
+    row.update(job);
   }
 }
 

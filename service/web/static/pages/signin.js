@@ -30,7 +30,7 @@ export async function open(host) {
   setTitle("Sign in");
   const wrong = h("p", { class: "wrong", id: "key-wrong", role: "alert" });
   const input = h("input", { id: "key", type: "password", autocomplete: "off", spellcheck: "false", required: true, "aria-describedby": "key-hint key-wrong" });
-  const button = h("button", { type: "submit", class: "primary" }, "Sign in");
+  const button = h("button", { type: "submit", class: "strong" }, "Sign in");
   const form = h("form", { class: "card signin", onsubmit: async (event) => {
     event.preventDefault();
     button.disabled = true;

@@ -74,10 +74,10 @@ function findings({ findings: found }) {
 
 function statements({ statements: all, evidence }) {
   const row = (one) => h("tr", {},
-    h("td", { "data-label": "" }, one.text, !one.decisive && h("small", {}, " (beside the verdict)"), h("br"), h("small", {}, `${one.quantity}: ${region(one)}?`)),
-    h("td", { "data-label": "Measured" }, estimate(one.estimate), links(evidence, one.estimate.jobs)),
-    h("td", { "data-label": "Verdict" }, verdict(one.verdict), h("br"), h("small", {}, decision(one))));
-  return h("section", { "aria-label": "Statements" }, scrolling("Statements", h("table", {},
+    h("td", { class: "across" }, h("div", {}, one.text, !one.decisive && h("small", {}, " (beside the verdict)"), h("br"), h("small", {}, `${one.quantity}: ${region(one)}?`))),
+    h("td", { class: "across", "data-label": "Measured" }, h("div", {}, estimate(one.estimate), links(evidence, one.estimate.jobs))),
+    h("td", { class: "across", "data-label": "Verdict" }, h("div", {}, verdict(one.verdict), h("br"), h("small", {}, decision(one)))));
+  return h("section", { "aria-label": "Statements" }, scrolling("Statements", h("table", { class: "stacking" },
     h("caption", { class: "unseen" }, "Statements, what was measured, and what it says"),
     h("thead", {}, h("tr", {}, ["Statement", "Measured", "Verdict"].map((label) => h("th", { scope: "col" }, label)))),
     h("tbody", {}, all.map(row)))));

@@ -16,9 +16,12 @@ export async function open(main, id) {
   show(main, h("p", { class: "soft" }, "Loading…"));
   for (;;) {
     try {
-      const [sweep, catalog] = await Promise.all([read(api.sweep(id)), read(api.catalog)]);
+      const view = viewOf(new URLSearchParams(location.search));
+      // Without a table the page is built all the same, and asks again.
+      const tabulated = view.columns === REST ? null : readTable(id, view).catch(() => null);
+      const [sweep, catalog, table] = await Promise.all([read(api.sweep(id)), read(api.catalog), tabulated]);
       tellConnection(false);
-      return await new SweepPage(main, sweep, catalog).start();
+      return await new SweepPage(main, sweep, catalog, view).start(table);
     } catch (error) {
       show(main, failure(error));
       if (!(error instanceof Unreachable)) return;
@@ -26,6 +29,15 @@ export async function open(main, id) {
       await new Promise((go) => setTimeout(go, 2000));
     }
   }
+}
+
+const viewOf = (given) => ({ quantity: given.get("quantity") ?? "validation_metric", rows: given.get("rows"), columns: given.get("columns"), as: given.get("as") ?? "heat" });
+
+/** The table of a view. Only one whose columns are summarised needs to know the axes. */
+function readTable(id, { quantity, rows, columns }, axes = []) {
+  if (columns !== REST) return read(api.sweepTable(id, { quantity, rows, columns }));
+  const shown = rows ?? axes[0];
+  return read(api.sweepTable(id, { quantity, rows: shown, over: axes.filter((axis) => axis !== shown).join(",") }));
 }
 
 /** Whether the spec has this value; an object matches one that has more (defaults filled in). */
@@ -38,11 +50,10 @@ function matches(wanted, actual) {
 const at = (spec, path) => path.split(".").reduce((inner, name) => inner?.[name], spec);
 
 class SweepPage {
-  constructor(main, sweep, catalog) {
+  constructor(main, sweep, catalog, view) {
     this.sweep = sweep;
     this.axes = Object.keys(sweep.axes);
-    const given = new URLSearchParams(location.search);
-    this.view = { quantity: given.get("quantity") ?? "validation_metric", rows: given.get("rows"), columns: given.get("columns"), as: given.get("as") ?? "heat" };
+    this.view = view;
     this.heat = new HeatMap((cell) => this.#choose(cell));
     this.lines = new SweepLines();
     this.head = h("div", { class: "head" });
@@ -54,11 +65,12 @@ class SweepPage {
     show(main, h("div", { class: "stack" }, h("div", {}, this.head, this.standing), this.#axesCard(), this.controls, this.place, this.jobs));
   }
 
-  async start() {
+  async start(table) {
     const { sweep } = this;
     setTitle(sweep.name ?? "Sweep");
     this.#showStanding(sweep);
-    await this.#loadTable();
+    if (table) this.#showTable(table);
+    else await this.#loadTable();
     if (sweep.finished_at) return;
     const close = follow(api.sweepEvents(sweep.id), {
       progress: (progress) => {
@@ -124,7 +136,8 @@ class SweepPage {
     // The two sides change places rather than stand on one axis.
     if (other && wanted === (this.view[other] ?? this.shown?.[other])) this.view[other] = this.view[name] ?? this.shown?.[name];
     this.view[name] = wanted;
-    this.chosen = null;
+    this.heat.mark(null);
+    this.choice = null;
     show(this.jobs);
     history.replaceState(null, "", page.sweep(this.sweep.id, this.view));
     await this.#loadTable();
@@ -132,40 +145,41 @@ class SweepPage {
   }
 
   async #loadTable() {
-    const { quantity, rows, columns } = this.view;
     const turn = (this.turn = (this.turn ?? 0) + 1);
-    const isRest = columns === REST;
-    const over = isRest ? this.axes.filter((axis) => axis !== (rows ?? this.axes[0])).join(",") : null;
-    let table = null;
     try {
-      table = await read(api.sweepTable(this.sweep.id, { quantity, rows: rows ?? (isRest ? this.axes[0] : null), columns: isRest ? null : columns, over }));
+      const table = await readTable(this.sweep.id, this.view, this.axes);
+      if (turn === this.turn) this.#showTable(table);
     } catch (error) {
       if (error instanceof Unreachable) throw error;
-      return show(this.place, failure(error));
+      show(this.place, failure(error));
     }
-    if (turn !== this.turn) return;
+  }
+
+  #showTable(table) {
     this.table = table;
     this.shown = { rows: table.rows.axes.join(","), columns: table.columns.axes.join(",") };
     this.#showControls(table);
     const drawn = this.view.as === "lines" ? this.lines : this.heat;
     if (this.place.firstChild !== drawn.element) show(this.place, drawn.element);
-    drawn.update(table, this.chosen);
+    drawn.update(table);
   }
 
   async #choose(cell) {
-    this.chosen = cell;
-    this.heat.update(this.table, cell);
+    this.heat.mark(cell);
     const { rows, columns } = this.table;
     const wanted = [...rows.axes.map((axis, i) => [axis, rows.values[cell[0]][i]]), ...columns.axes.map((axis, i) => [axis, columns.values[cell[1]][i]])];
+    const mine = (this.choice = cell);
     show(this.jobs, h("p", { class: "soft" }, "Loading its jobs…"));
     try {
-      this.members ??= await this.#loadMembers();
+      this.members ??= this.#loadMembers();
+      const members = await this.members;
+      const found = members.filter(({ spec }) => wanted.every(([axis, one]) => matches(one, at(spec, axis))));
+      if (mine === this.choice) show(this.jobs, this.#cellJobs(wanted, found));
+      if (!this.sweep.finished_at) this.members = null; // they change
     } catch (error) {
-      return show(this.jobs, failure(error));
+      this.members = null;
+      show(this.jobs, failure(error));
     }
-    const found = this.members.filter(({ spec }) => wanted.every(([axis, one]) => matches(one, at(spec, axis))));
-    if (!this.sweep.finished_at) this.members = null; // they change
-    show(this.jobs, this.#cellJobs(wanted, found));
   }
 
   async #loadMembers() {
@@ -180,15 +194,16 @@ class SweepPage {
   }
 
   #cellJobs(wanted, jobs) {
+    const names = ["Job", "Status", "Loss", "Validation metric", "Dead"];
     const row = (job) => {
       const { state, text } = standing(job);
       const cells = [h("a", { href: page.job(job.id) }, jobTitle(job)), h("span", { class: `status ${state}` }, text), number(job.summary?.train_loss), number(job.summary?.validation_metric), percent(job.summary?.dead_fraction)];
-      return h("tr", {}, cells.map((cell, i) => h("td", { class: i > 1 ? "number" : null }, cell)));
+      return h("tr", {}, cells.map((cell, i) => h("td", { class: i > 1 ? "number" : i ? null : "across", "data-label": i ? names[i] : null }, cell)));
     };
-    const heads = ["Job", "Status", "Loss", "Validation metric", "Dead"].map((text, i) => h("th", { scope: "col", class: i > 1 ? "number" : null }, text));
+    const heads = names.map((text, i) => h("th", { scope: "col", class: i > 1 ? "number" : null }, text));
     return h("div", { class: "card" },
       h("div", { class: "head" }, h("h2", {}, wanted.map(([axis, one]) => `${axis} = ${value(one)}`).join(", ") || "All jobs"),
         jobs.length > 1 && h("a", { class: "button", href: page.compare(jobs.slice(0, 10).map(({ id }) => id)) }, `Compare ${Math.min(10, jobs.length)}`)),
-      h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, jobs.map(row)))));
+      h("div", { class: "scroll" }, h("table", { class: "stacking" }, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, jobs.map(row)))));
   }
 }

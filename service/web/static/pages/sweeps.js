@@ -16,7 +16,10 @@ const EXAMPLE = {
 
 /** An axis in a few words: a list, or what makes it. */
 export function describeAxis(axis) {
-  if (Array.isArray(axis)) return axis.length > 5 ? `${axis.slice(0, 4).map(value).join(", ")}, … (${axis.length})` : axis.map(value).join(", ");
+  if (Array.isArray(axis)) {
+    const mark = axis.some(Array.isArray) ? "; " : ", ";
+    return axis.length > 5 ? `${axis.slice(0, 4).map(value).join(mark)}${mark}… (${axis.length})` : axis.map(value).join(mark);
+  }
   if (axis.range !== undefined) return `0 … ${axis.range - 1}`;
   const [first, last, many] = axis.logspace ?? axis.linspace;
   return `${value(first)} … ${value(last)} in ${many}${axis.logspace ? ", equal ratios" : ""}`;
