@@ -1,0 +1,1 @@
+"""How soon the pages of large jobs and sweeps can be used, and how soon they show what is new."""
