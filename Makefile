@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo serve test chaos compose-test lint types imports check fix screenshots bench bench-references lock clean
+.PHONY: help install demo serve test chaos soak compose-test audit lint types imports check fix screenshots bench bench-references lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -21,7 +21,7 @@ install: $(INSTALLED) ## Create .venv and install the locked versions
 $(INSTALLED): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(if $(TORCH_INDEX),$(BIN)/pip install -q -c requirements.lock --index-url $(TORCH_INDEX) torch)
-	$(BIN)/pip install -q -c requirements.lock -e '.[worker,embedded,parquet,studies,tensorboard,mlflow,dev]'
+	$(BIN)/pip install -q -c requirements.lock -e '.[worker,embedded,parquet,studies,tensorboard,mlflow,traces,dev]'
 	@$(BIN)/python -m workers.training.native
 	@touch $@
 
@@ -41,8 +41,16 @@ check: install lint types imports ## Run the checks that need no server; edits n
 chaos: install ## The long chaos test; docs/reliability.md holds the figures
 	$(BIN)/python -m tests.chaos
 
+soak: install ## Half an hour of constant load; docs/reliability.md holds the figures
+	$(BIN)/python -m tests.soak
+
 compose-test: install ## The service in real containers, where there is a Docker engine
 	$(BIN)/python -m tests.deploy.containers
+
+audit: ## Look the locked packages up in the database of advisories
+	@test -x .venv-audit/bin/pip-audit || $(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/pip install -q pip-audit==2.10.1 || true
+	@AUDIT_OPTIONAL=$(AUDIT_OPTIONAL) sh deploy/audit.sh .venv-audit/bin/pip-audit
 
 lint: install
 	$(BIN)/ruff check .
@@ -69,6 +77,7 @@ bench: install ## Run the benchmarks; docs/benchmarks.md holds the figures
 	$(BIN)/python -m benchmarks.series
 	$(BIN)/python -m benchmarks.recording
 	$(BIN)/python -m benchmarks.cancel
+	$(BIN)/python -m benchmarks.dispatcher
 	$(BIN)/python -m benchmarks.load
 	$(BIN)/python -m benchmarks.pages
 
@@ -83,7 +92,7 @@ bench-references: ## Compare with others (JAX, joblib, Optuna, Lightning, Ray Tu
 
 lock: ## Write requirements.lock anew from the newest versions
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/pip install -q torch==2.13.0 '.[worker,embedded,parquet,studies,tensorboard,mlflow,dev]'
+	.venv-lock/bin/pip install -q torch==2.13.0 '.[worker,embedded,parquet,studies,tensorboard,mlflow,traces,dev]'
 	.venv-lock/bin/pip freeze --exclude subgrad | sed 's/+cpu$$//' > requirements.lock
 	rm -rf .venv-lock build *.egg-info
 

@@ -1,0 +1,47 @@
+"""What the audit says of what its tool found, or could not find."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.tree import ROOT
+
+FINDS = {
+    "nothing": ("No known vulnerabilities found", 0),
+    "something": ("Found 2 known vulnerabilities in 1 package", 1),
+    "nobody": ("ConnectionError: could not reach the service", 1),
+}
+
+
+@pytest.mark.parametrize(
+    ("found", "optional", "code", "is_loud"),
+    [
+        ("nothing", "", 0, False),
+        ("something", "", 1, False),
+        ("something", "1", 1, False),
+        ("nobody", "", 2, True),
+        ("nobody", "1", 0, True),
+    ],
+)
+def test_it_tells_what_was_found_from_what_nobody_looked_at(
+    tmp_path: Path, found: str, optional: str, code: int, is_loud: bool
+) -> None:
+    told, ends = FINDS[found]
+    tool = tmp_path / "pip-audit"
+    tool.write_text(f"#!/bin/sh\ntest -f requirements.lock && echo '{told}'\nexit {ends}\n")
+    tool.chmod(0o755)
+    done = subprocess.run(
+        ["sh", "deploy/audit.sh", tool],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "AUDIT_OPTIONAL": optional},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, told in done.stdout) == (code, True)
+    assert ("NOT AUDITED" in done.stderr) == is_loud
+
+
+def test_ci_audits() -> None:
+    assert "make audit AUDIT_OPTIONAL=1" in (ROOT / ".ci/run").read_text(encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Constant load for long: whether memory, open files, connections and latency stay as they are."""
