@@ -2,38 +2,23 @@
 so that the first key can be made, and so that no key can make another."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from service.cli.program import ExitCode, Json, app, console, fail, read_settings
+from service.cli.database import open_database, seconds_of
+from service.cli.program import ExitCode, Json, app, console, fail
 from service.domain.access import ApiKey, Scope
-from service.domain.errors import DomainError
-
-if TYPE_CHECKING:
-    from service.db import Database
 
 keys_app = typer.Typer(no_args_is_help=True, help="API keys: create, list, rotate, revoke.")
 app.add_typer(keys_app, name="keys")
 
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="Id of a key, as `ls` shows it.")]
 
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-
 Expires = Annotated[
     str | None, typer.Option("--expires", metavar="TIME", help="Such as 90d. Else never.")
 ]
-
-
-def _seconds(text: str) -> float:
-    found = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
-    if found is None:
-        fail(ExitCode.USAGE, f"{text!r} is no time: give a number and s, m, h or d, such as 90d.")
-    return int(found[1]) * _SECONDS[found[2]]
 
 
 @keys_app.command()
@@ -56,12 +41,12 @@ def create(
     """Make a key and show it, once."""
     if not 1 <= len(name) <= 200 or not name.isprintable():
         fail(ExitCode.USAGE, "NAME: 1 to 200 printable characters.")
-    expires_s = None if expires is None else _seconds(expires)
+    expires_s = None if expires is None else seconds_of(expires)
     if owner is not None and not re.fullmatch(r"[A-Za-z0-9._@-]{1,40}", owner):
         fail(ExitCode.USAGE, "--owner: 1 to 40 letters, digits and . _ @ -")
     from service.db import keys  # noqa: PLC0415  (see service.cli.local)
 
-    with _database() as database, database.writing() as session:
+    with open_database() as database, database.writing() as session:
         key, token = keys.create(
             session,
             name=name,
@@ -77,7 +62,7 @@ def list_all(*, json: Json = False) -> None:
     """List all keys; the keys themselves are not known any more."""
     from service.db import keys  # noqa: PLC0415
 
-    with _database() as database, database.reading() as session:
+    with open_database() as database, database.reading() as session:
         found = keys.list_all(session)
     if json:
         typer.echo("[" + ",".join(key.model_dump_json() for key in found) + "]")
@@ -102,10 +87,10 @@ def rotate(
 ) -> None:
     """Make a key that follows another: same name, owner and scopes. The old one still works for a
     while."""
-    overlap_s, expires_s = _seconds(overlap), None if expires is None else _seconds(expires)
+    overlap_s, expires_s = seconds_of(overlap), None if expires is None else seconds_of(expires)
     from service.db import keys  # noqa: PLC0415
 
-    with _database() as database, database.writing() as session:
+    with open_database() as database, database.writing() as session:
         key, token = keys.rotate(session, key_id, overlap_s=overlap_s, expires_s=expires_s)
     _show_new(key, token, json=json)
 
@@ -115,30 +100,9 @@ def revoke(*, key_id: KeyId, json: Json = False) -> None:
     """Make a key useless at once."""
     from service.db import keys  # noqa: PLC0415
 
-    with _database() as database, database.writing() as session:
+    with open_database() as database, database.writing() as session:
         key = keys.revoke(session, key_id)
     typer.echo(key.model_dump_json() if json else f"{key.id} ({key.name}) is revoked.")
-
-
-@contextmanager
-def _database() -> "Iterator[Database]":
-    from service.db import UNAVAILABLE, Database  # noqa: PLC0415
-    from service.db.migrate import is_migrated, upgrade  # noqa: PLC0415
-
-    settings = read_settings()
-    database = Database(settings.resolved_database_url)
-    try:
-        if not settings.database_url:
-            upgrade(database)  # the embedded default, which `up` would bring up to date
-        elif not is_migrated(database):
-            fail(ExitCode.REFUSED, "Bring the database up to date: python -m service.db.migrate.")
-        yield database
-    except DomainError as error:
-        fail(ExitCode.REFUSED, str(error))
-    except UNAVAILABLE as error:
-        fail(ExitCode.UNREACHABLE, f"The database does not answer: {str(error).splitlines()[0]}")
-    finally:
-        database.dispose()
 
 
 def _show_new(key: ApiKey, token: str, *, json: bool) -> None:

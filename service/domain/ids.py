@@ -5,9 +5,10 @@ import secrets
 import threading
 import time
 import uuid
+from datetime import datetime
 from typing import Literal
 
-Prefix = Literal["job", "swp", "std", "dat", "wrk", "key", "aud"]
+Prefix = Literal["job", "swp", "std", "dat", "wrk", "dsp", "coh", "key", "aud"]
 
 _one_at_a_time = threading.Lock()
 _last = 0
@@ -29,6 +30,11 @@ def new_id(prefix: Prefix) -> str:
         milliseconds, fraction = divmod(_last, 4096)
     value = milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | secrets.randbits(62)
     return f"{prefix}_{uuid.UUID(int=value).hex}"
+
+
+def first_id(prefix: Prefix, moment: datetime) -> str:
+    """What sorts before every id that is made from then on, and after all earlier ones."""
+    return f"{prefix}_{int(moment.timestamp() * 1000):012x}{0:020x}"
 
 
 def is_id(text: str, prefix: Prefix) -> bool:
