@@ -21,7 +21,9 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_COMPILE=1 PIP_ROOT
 RUN python -m venv --without-pip /opt/subgrad
 WORKDIR /src
 COPY requirements.lock pyproject.toml ./
-RUN python -m pip --python /opt/subgrad/bin/python install .
+# More extras, joined by commas: traces, for example.
+ARG EXTRAS=
+RUN python -m pip --python /opt/subgrad/bin/python install ".${EXTRAS:+[$EXTRAS]}"
 
 FROM packages-api AS packages-dispatch
 RUN python -m pip --python /opt/subgrad/bin/python install '.[studies]'
@@ -56,7 +58,7 @@ FROM ${PYTHON_IMAGE} AS runtime
 RUN echo 'subgrad:x:10001:' >> /etc/group \
  && echo 'subgrad:x:10001:10001::/nonexistent:/usr/sbin/nologin' >> /etc/passwd \
  && install -d -o 10001 -g 10001 -m 0755 /var/lib/subgrad /var/lib/subgrad/datasets \
-      /secrets/database /secrets/grafana \
+      /secrets/database /secrets/grafana /secrets/metrics \
  && rm -rf /usr/local/bin/pip* /usr/local/lib/python3.11/site-packages/pip* \
       /usr/local/lib/python3.11/site-packages/setuptools* \
       /usr/local/lib/python3.11/site-packages/wheel*

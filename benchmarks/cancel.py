@@ -43,7 +43,7 @@ def main() -> None:
     rng = random.Random(0)
     with tempfile.TemporaryDirectory(prefix="subgrad-bench-") as home:
         settings = Settings(home=Path(home), port=free_port())
-        logs.configure(settings, level="WARNING")
+        logs.configure(settings.log_format, level="WARNING")
         with launcher.running(settings) as watch:
             url = f"http://{settings.host}:{settings.port}"
             launcher.wait_until_ready(url, watch, stop=threading.Event())

@@ -42,7 +42,7 @@ def main() -> None:
     jobs = parser.parse_args().jobs
     with tempfile.TemporaryDirectory(prefix="subgrad-bench-") as home:
         settings = Settings(home=Path(home), port=free_port())
-        logs.configure(settings, level="WARNING")
+        logs.configure(settings.log_format, level="WARNING")
         with launcher.running(settings) as watch:
             url = f"http://{settings.host}:{settings.port}"
             launcher.wait_until_ready(url, watch, stop=threading.Event())

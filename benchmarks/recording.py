@@ -227,12 +227,13 @@ def _train(
     """Seconds of each kind, from the command until the process has told everything (not: until
     it is stored; but the processor time of the others is all that they needed)."""
     members = [
-        Assignment(id=job, spec=job_spec(i, [WIDTH, WIDTH], EPOCHS)) for i, job in enumerate(held)
+        Assignment(id=job, attempt=1, spec=job_spec(i, [WIDTH, WIDTH], EPOCHS))
+        for i, job in enumerate(held)
     ]
     trainer, servers = psutil.Process(process.pid), _servers()
     trained, served = _cpu_s(trainer), _cpu_s(*servers)
     start, worked = time.perf_counter(), time.process_time()
-    process.send(Train(members=members))
+    process.send(Train(cohort="coh_1", members=members))
     idle = threading.Event()
     took: list[float] = []
 

@@ -3,12 +3,13 @@
 import hashlib
 import ipaddress
 import os
+import re
 import tempfile
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -23,7 +24,9 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-SECRETS = ("database_url", "broker_url", "api_key")
+LogFormat = Literal["console", "json"]
+
+SECRETS = ("database_url", "broker_url", "api_key", "metrics_key")
 """Settings that may also stand in a file: `SUBGRAD_DATABASE_URL_FILE` names it, and so on."""
 
 
@@ -64,6 +67,9 @@ class Settings(BaseSettings):
         "",
         description="Names, joined by commas, that a keyless API answers to besides this machine's",
     )
+    cors_origins: str = Field(
+        "", description="Origins, joined by commas, whose pages may read answers; empty: none"
+    )
     port: int = Field(8000, ge=0, le=65_535, description="Port the API listens on")
     database_url: str = Field(
         "", description="SQLAlchemy URL; empty: a SQLite file in the home folder"
@@ -92,6 +98,12 @@ class Settings(BaseSettings):
     rate: str = Field(
         "100/second",
         description="Requests of one API key beyond which it is answered 429; empty: no bound",
+    )
+    request_timeout_s: float = Field(
+        60.0, gt=0, description="Seconds within which a client must have sent its whole request"
+    )
+    audit_days: float = Field(
+        365.0, ge=0, description="Days after which a line of the audit log is removed; 0: never"
     )
     max_running_per_owner: int = Field(
         0, ge=0, description="Jobs of one owner that run at a time; 0: any number"
@@ -126,7 +138,13 @@ class Settings(BaseSettings):
     poll_s: float = Field(
         0.05, gt=0, le=10, description="Seconds between looks at the database by relay and streams"
     )
-    log_format: Literal["console", "json"] = Field("console", description="Form of log lines")
+    metrics_key: str = Field(
+        "", repr=False, description="Key that opens `/metrics` and nothing else; empty: none"
+    )
+    traces_url: str = Field(
+        "", description="OTLP collector that spans are sent to, over HTTP; empty: no traces"
+    )
+    log_format: LogFormat = Field("console", description="Form of log lines")
     url: str = Field(
         "", description="Service that `subgrad` speaks to; empty: the one on this host and port"
     )
@@ -134,6 +152,14 @@ class Settings(BaseSettings):
     limits: Limits = Field(
         default_factory=Limits, description="How large a job may be: `SUBGRAD_LIMITS__MAX_EPOCHS` …"
     )
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, given: str) -> str:
+        for one in (one.strip() for one in given.split(",") if one.strip()):
+            if not re.fullmatch(r"https?://[^/\s*]+", one):
+                raise ValueError(f"{one!r} is no origin, such as https://lab.example")
+        return given
 
     @classmethod
     def settings_customise_sources(
@@ -149,6 +175,11 @@ class Settings(BaseSettings):
     @cached_property
     def resolved_home(self) -> Path:
         return self.home.expanduser().resolve()
+
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        """Such as `https://lab.example`."""
+        return frozenset(one.strip() for one in self.cors_origins.split(",") if one.strip())
 
     @property
     def data_home(self) -> Path:

@@ -6,11 +6,12 @@ import warnings
 from typing import Any
 from uuid import uuid4
 
+from celery.apps import worker as celery_worker
 from celery.platforms import SecurityWarning
 from celery.signals import setup_logging, worker_init, worker_shutdown, worker_shutting_down
 from celery.worker import state
 
-from service import logs
+from service import logs, tracing
 from service.queue import BROKER_ERRORS, HEAR_TASK, create_celery, queues
 from service.settings import Settings
 from workers.device import place
@@ -19,6 +20,9 @@ from workers.supervisor import Supervisor
 
 # Celery warns root of messages that run code when they are unpickled; ours are JSON.
 warnings.simplefilter("ignore", SecurityWarning)
+
+# And when it is told to stop it prints a line past every log: no JSON, where all others are.
+celery_worker.safe_say = lambda *_, **__: None
 
 _DEAF_EXIT = 70
 _DEAF_GRACE_S = 10.0
@@ -48,12 +52,13 @@ exit_code = 0
 
 @setup_logging.connect  # type: ignore[untyped-decorator]
 def _configure_logs(**_: Any) -> None:
-    logs.configure(settings)
+    logs.configure(settings.log_format)
 
 
 @worker_init.connect  # type: ignore[untyped-decorator]
 def _start(**_: Any) -> None:
     global supervisor, hearing  # noqa: PLW0603  (one per process; Celery's signals carry no state)
+    tracing.configure(settings.traces_url, "worker")
     supervisor = own = Supervisor(settings, placements)
     supervisor.start()
     hearing = Hearing(
@@ -90,3 +95,4 @@ def _stop(**_: Any) -> None:
 def _close(**_: Any) -> None:
     if supervisor is not None:
         supervisor.close()
+    tracing.close()

@@ -52,21 +52,41 @@ def find_gpus(wanted: str) -> Sequence[str]:
     if wanted != "auto":
         names = [name.strip() for name in wanted.split(",")]
         return [] if wanted == "none" else list(dict.fromkeys(name for name in names if name))
-    program = shutil.which("nvidia-smi")
-    if program is None:
+    if shutil.which("nvidia-smi") is None:
         return []
     try:
-        told = subprocess.run(
-            [program, "--query-gpu=uuid", "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            timeout=_ANSWERS_WITHIN_S,
-            check=True,
-        ).stdout
+        told = _ask("uuid")
     except (OSError, subprocess.SubprocessError) as error:
         _log.warning("no GPU is used: nvidia-smi does not answer", error=str(error))
         return []
-    return [line.strip() for line in told.splitlines() if line.strip().startswith("GPU-")]
+    return [line.strip() for line in told if line.strip().startswith("GPU-")]
+
+
+def memory_in_use(gpus: Sequence[str]) -> dict[str, int]:
+    """Bytes in use on each of these GPUs, by whomever; of those that nvidia-smi tells nothing
+    about, nothing."""
+    try:
+        told = _ask("uuid,memory.used")
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    pairs = ([part.strip() for part in line.split(",")] for line in told)
+    return {
+        pair[0]: int(pair[1]) << 20
+        for pair in pairs
+        if len(pair) == 2 and pair[0] in gpus and pair[1].isdigit()
+    }
+
+
+def _ask(fields: str) -> list[str]:
+    """The lines of nvidia-smi's answer; numbers without their units. Raises what subprocess
+    does."""
+    return subprocess.run(
+        ["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader,nounits"],
+        capture_output=True,
+        text=True,
+        timeout=_ANSWERS_WITHIN_S,
+        check=True,
+    ).stdout.splitlines()
 
 
 def _cores() -> int:

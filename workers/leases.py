@@ -15,6 +15,7 @@ import structlog
 from service.db import UNAVAILABLE, Database, claims, workers
 from service.db.workers import Worker
 from service.pulse import Pulse
+from service.reporting import Reporter
 
 _log = structlog.get_logger(__name__)
 
@@ -37,9 +38,17 @@ class Holding:
 class Leases:
     """The leases of one worker process, over all its slots."""
 
-    def __init__(self, database: Database, worker: Worker, *, lease_s: float, pulse: Pulse) -> None:
+    def __init__(
+        self,
+        database: Database,
+        worker: Worker,
+        *,
+        lease_s: float,
+        pulse: Pulse,
+        reporter: Reporter,
+    ) -> None:
         self._database, self._worker, self._lease_s = database, worker, lease_s
-        self._pulse = pulse
+        self._pulse, self._reporter = pulse, reporter
         self._holdings: list[Holding] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -88,6 +97,7 @@ class Leases:
         ready = self.is_ready()
         with self._database.writing() as session:
             workers.report(session, self._worker, ready=ready)
+            self._reporter.report(session)
         return ready
 
     def _all(self) -> list[tuple[Holding, Mapping[str, int]]]:

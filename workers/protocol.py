@@ -28,13 +28,18 @@ class Assignment(Payload):
     """One member of the cohort to train."""
 
     id: str
+    attempt: int
     spec: JobSpec
     checkpoint: bytes | None = None
     """What an earlier attempt saved of it."""
+    traceparent: str | None = None
+    """Of the span of its claim; None where nothing is traced."""
 
 
 class Train(Payload):
     kind: Literal["train"] = "train"
+    cohort: str
+    """Names the cohort in logs and traces; nothing is stored under it."""
     members: list[Assignment]
 
 

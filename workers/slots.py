@@ -21,6 +21,8 @@ class Slot:
             "checkpoint-s": settings.checkpoint_s,
             "largest-mb": settings.largest_weights_mb,
             "data-home": settings.data_home,
+            "log-format": settings.log_format,
+            "traces-url": settings.traces_url,
         }
         self.devices = placement.devices
         self._environment = settings.as_environment() | placement.environment

@@ -10,9 +10,11 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
+from service import tracing
 from service.db import Database, checkpoints, claims, outbox, turns, workers
 from service.db.claims import Claim
 from service.db.workers import Worker
@@ -20,13 +22,16 @@ from service.domain.events import EndEvent, StoppedEvent
 from service.domain.ids import new_id
 from service.domain.states import Reason
 from service.pulse import Pulse
+from service.reporting import Reporter
 from service.settings import Settings
 from workers.device import Placement
+from workers.gauging import GpuGauge
 from workers.leases import Holding, Leases
 from workers.lifecycle import Exited, TrainingProcess
 from workers.protocol import Assignment, Drain, Notice, Stop, Train
 from workers.recorder import Recorder
 from workers.slots import Slot
+from workers.steps import StepCount
 from workers.uploads import UploadCache
 
 _log = structlog.get_logger(__name__)
@@ -51,6 +56,10 @@ class Supervisor:
             gpus=sum(placement.gpu is not None for placement in placements),
         )
         self._database = Database(settings.resolved_database_url)
+        self._reporter = Reporter(self._worker.id, "worker")
+        self._database.on_ended = self._reporter.hear_of_ended
+        gpus = [placement.gpu for placement in placements if placement.gpu is not None]
+        self._gpu_gauge = GpuGauge(self._reporter.meters, gpus)
         self._stopping = threading.Event()
         self._recorder = Recorder(
             self._database, max_attempts=settings.max_attempts, stop=self._stopping
@@ -63,6 +72,7 @@ class Supervisor:
             self._worker,
             lease_s=settings.lease_s,
             pulse=Pulse(settings, "worker"),
+            reporter=self._reporter,
         )
         self._free: queue.Queue[Slot] = queue.Queue()
         self._slots = [Slot(settings, placement) for placement in placements]
@@ -73,6 +83,7 @@ class Supervisor:
             workers.report(session, self._worker, ready=False)
         self._leases.is_ready = lambda: any(slot.is_ready for slot in self._slots)
         self._leases.start()
+        self._gpu_gauge.start()
         for slot in self._slots:
             slot.warm()
             self._free.put(slot)
@@ -106,7 +117,9 @@ class Supervisor:
         for slot in self._slots:
             slot.close()
         self._leases.stop()
+        self._gpu_gauge.stop()
         with self._database.writing() as session:
+            self._reporter.report(session)  # the last figures
             workers.remove(session, self._worker.id)
         self._database.dispose()
 
@@ -115,8 +128,9 @@ class Supervisor:
         with self._database.reading() as session:
             if not turns.anything_waits(session, devices=slot.devices):
                 return []
+        began_ns = time.time_ns()
         with self._database.writing() as session:
-            return claims.claim_next(
+            claimed = claims.claim_next(
                 session,
                 worker_id=self._worker.id,
                 limit=self._settings.cohort_size,
@@ -124,15 +138,22 @@ class Supervisor:
                 per_owner=self._settings.max_running_per_owner,
                 devices=slot.devices,
             )
+        return [_traced(one, self._worker.id, began_ns) for one in claimed]
 
     def _see_through(self, slot: "Slot", claimed: list[Claim]) -> None:
-        _log.info("claimed", jobs=len(claimed), first=claimed[0].job_id)
+        self._reporter.meters.count_claim(len(claimed))
+        cohort = new_id("coh")
+        with structlog.contextvars.bound_contextvars(cohort=cohort):
+            self._have_trained(slot, cohort, claimed)
+
+    def _have_trained(self, slot: "Slot", cohort: str, claimed: list[Claim]) -> None:
         holding = Holding(attempts={one.job_id: one.attempt for one in claimed})
+        _log.info("claimed", jobs=len(claimed), attempts=dict(holding.attempts))
         process = slot.warm()
         try:
             with self._leases.keeping(holding):
                 self._uploads.provide(one.spec.dataset for one in claimed)
-                process.send(Train(members=self._assignments(claimed)))
+                process.send(Train(cohort=cohort, members=self._assignments(claimed)))
                 self._oversee(process, holding)
         except Exception:
             _log.exception("giving up", jobs=sorted(holding.attempts))
@@ -146,7 +167,13 @@ class Supervisor:
         with self._database.reading() as session:
             saved = checkpoints.read(session, [one.job_id for one in claimed])
         return [
-            Assignment(id=one.job_id, spec=one.spec, checkpoint=saved.get(one.job_id))
+            Assignment(
+                id=one.job_id,
+                attempt=one.attempt,
+                spec=one.spec,
+                checkpoint=saved.get(one.job_id),
+                traceparent=one.traceparent,
+            )
             for one in claimed
         ]
 
@@ -163,9 +190,11 @@ class Supervisor:
         attempts = holding.attempts
         deadlines: dict[str, float] = {}  # by which a member has to be dropped
         drained_by: float | None = None  # by which all should have told their checkpoints
+        steps = StepCount()
         while attempts:
             notices = process.take(_MOST_PER_WRITE, wait_s=_LOOK_EVERY_S)
             if notices:
+                self._reporter.meters.count_steps(steps.add(notices))
                 _keep_only(attempts, self._recorder.record(attempts, notices))
                 for notice in notices:
                     if isinstance(notice, StoppedEvent | EndEvent) and notice.member:
@@ -200,6 +229,20 @@ class Supervisor:
         if attempts:
             self._recorder.hand_back(attempts)
             attempts.clear()
+
+
+def _traced(claim: Claim, worker_id: str, began_ns: int) -> Claim:
+    """The claim with a span of its own in the job's trace; what follows is that span's child."""
+    if not tracing.is_on():
+        return claim
+    about: dict[str, tracing.Value] = {
+        "subgrad.job": claim.job_id,
+        "subgrad.attempt": claim.attempt,
+        "subgrad.worker": worker_id,
+    }
+    span = tracing.start("claim", parent=claim.traceparent, attributes=about, began_ns=began_ns)
+    span.end()
+    return replace(claim, traceparent=span.traceparent)
 
 
 def is_drained(notices: Sequence[Notice | Exited]) -> bool:

@@ -11,17 +11,20 @@ import queue
 import resource
 import sys
 import threading
-import traceback
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+import structlog
 import torch
 from pydantic import BaseModel
 
+from service import logs, tracing
 from service.domain.events import FailedEvent, TrainingEvent
 from service.domain.states import Reason
 from workers.protocol import COMMAND, Drain, Idle, Ready, Saved, Stop, Train, Weights
+from workers.spans import MemberSpans
 from workers.training import (
     Cohort,
     Control,
@@ -32,6 +35,8 @@ from workers.training import (
     train,
 )
 
+_log = structlog.get_logger(__name__)
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m workers.trainer", description=__doc__)
@@ -40,7 +45,11 @@ def main() -> None:
     parser.add_argument("--checkpoint-s", type=float, default=math.inf, help="between checkpoints")
     parser.add_argument("--largest-mb", type=int, default=64, help="of a checkpoint or of weights")
     parser.add_argument("--data-home", type=Path, help="folder of data sets from elsewhere")
+    parser.add_argument("--log-format", choices=("console", "json"), default="console")
+    parser.add_argument("--traces-url", default="", help="OTLP collector of spans; empty: none")
     options = parser.parse_args()
+    logs.configure(options.log_format)
+    tracing.configure(options.traces_url, "trainer")
     _limit_memory(options.memory_mb)
     out = _private_stdout()
     torch.set_num_threads(1)  # `train` makes better use of threads
@@ -120,6 +129,7 @@ def serve(
             obey()
         finally:
             # The supervisor is gone, wants us gone, or speaks what we do not understand.
+            tracing.close()
             os._exit(0)
 
     def obey() -> None:
@@ -149,14 +159,32 @@ def _train(
     events: Callable[[Cohort, torch.device], Iterator[TrainingEvent]],
 ) -> None:
     members = tuple(Member(id=one.id, spec=one.spec) for one in command.members)
-    try:
-        device = select_device(members[0].spec.device)
-        cohort = Cohort(members=members)
-        for event in events(cohort, device):
-            say(event)
-    except Exception as error:  # whatever it was, it becomes the job's reason
-        traceback.print_exc()
-        say(_failure(error))
+    began, spans = time.perf_counter(), MemberSpans(command)
+
+    def tell(event: TrainingEvent) -> None:
+        spans.hear(event)
+        say(event)
+
+    with structlog.contextvars.bound_contextvars(**_named(command)):
+        try:
+            device = select_device(members[0].spec.device)
+            _log.info("training", jobs=len(members), device=str(device))
+            for event in events(Cohort(members=members), device):
+                tell(event)
+            _log.info("trained", seconds=round(time.perf_counter() - began, 6))
+        except Exception as error:  # whatever it was, it becomes the job's reason
+            _log.exception("training failed")
+            tell(_failure(error))
+    spans.close()
+
+
+def _named(command: Train) -> dict[str, object]:
+    """What stands on every line about the cohort: of one that is a single job, which it is."""
+    if len(command.members) > 1:
+        attempts = {one.id: one.attempt for one in command.members}
+        return {"cohort": command.cohort, "attempts": attempts}
+    (alone,) = command.members
+    return {"cohort": command.cohort, "job": alone.id, "attempt": alone.attempt}
 
 
 def _failure(error: Exception) -> FailedEvent:

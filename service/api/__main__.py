@@ -4,8 +4,9 @@ import sys
 
 import uvicorn
 
-from service import logs
+from service import logs, tracing
 from service.api.app import create_app
+from service.api.patience import protocol
 from service.exposure import ExposedWithoutKey, check_exposure
 from service.settings import Settings
 
@@ -15,7 +16,8 @@ _GRACE_S = 3
 
 def main() -> None:
     settings = Settings()
-    logs.configure(settings)
+    logs.configure(settings.log_format)
+    tracing.configure(settings.traces_url, "api")
     try:
         check_exposure(settings)
     except ExposedWithoutKey as error:
@@ -24,6 +26,7 @@ def main() -> None:
         create_app(settings),
         host=settings.host,
         port=settings.port,
+        http=protocol(settings.request_timeout_s),
         timeout_graceful_shutdown=_GRACE_S,
         access_log=False,
         server_header=False,

@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
 
+import service
+from service import tracing
 from service.api import (
     catalog,
     compare,
@@ -15,6 +17,7 @@ from service.api import (
     health,
     identity,
     jobs,
+    metrics,
     pages,
     series,
     studies,
@@ -23,12 +26,17 @@ from service.api import (
     units,
     weights,
 )
+from service.api.cors import Cors
 from service.api.envelope import Envelope
 from service.api.gate import Doors, Gate
 from service.api.head import Head
+from service.api.metrics import Scrape
+from service.api.monitoring import Monitor
 from service.api.openapi import TAGS, Api, refuse_unacceptable, refuse_unknown_query
+from service.api.patience import Patience
 from service.api.posts import Posts
 from service.api.rates import Rates
+from service.api.spans import Spans
 from service.db import Database
 from service.queue import broker_is_reachable
 from service.settings import Settings
@@ -62,12 +70,13 @@ def create_app(
         # Its second of work is nothing for the first client to wait for.
         app.openapi()
         yield
+        tracing.close()
         if database is None:
             used.dispose()
 
     app = Api(
         title="Subgrad",
-        version="0.1.0",
+        version=service.__version__,
         summary="A model-training microservice that measures dead units, kinks and gradients",
         description=_DESCRIPTION,
         openapi_tags=TAGS,
@@ -84,9 +93,8 @@ def create_app(
     app.state.broker_answers = broker_answers
     app.state.doors, app.state.rates = Doors(), Rates(settings)
     app.state.posts = Posts()
-    app.add_middleware(Head)
-    app.add_middleware(Gate)
-    app.add_middleware(Envelope)
+    app.state.scrape = Scrape()
+    _wrap(app, settings)
     errors.install(app)
     for resource in (
         jobs,
@@ -103,7 +111,21 @@ def create_app(
         catalog,
         identity,
         health,
+        metrics,
         pages,
     ):
         app.include_router(resource.router)
     return app
+
+
+def _wrap(app: FastAPI, settings: Settings) -> None:
+    """What every request passes through, the innermost first."""
+    app.add_middleware(Head)
+    app.add_middleware(Gate)
+    app.add_middleware(Patience, within_s=settings.request_timeout_s)
+    if settings.allowed_origins:
+        app.add_middleware(Cors, origins=settings.allowed_origins)
+    app.add_middleware(Envelope)
+    if settings.traces_url:
+        app.add_middleware(Spans)
+    app.add_middleware(Monitor, meters=app.state.scrape.http)

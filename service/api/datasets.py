@@ -66,7 +66,9 @@ async def _read_file(request: Request, settings: SettingsDep) -> tuple[str, byte
             "model": UploadedDataset,
             **answer_with(dataset_examples.DATASET, LOCATION, DATASET_LINKS),
         },
-        **problems("body_too_large", "unsupported_media_type", "invalid_dataset"),
+        **problems(
+            "body_too_large", "request_timeout", "unsupported_media_type", "invalid_dataset"
+        ),
     },
 )
 def upload_dataset(

@@ -4,9 +4,11 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Header, Path, Query, Request
 
+from service import tracing
 from service.api.posts import Posts
 from service.db import Database, datasets
 from service.db.audit import Actor
+from service.db.posting import Origin
 from service.domain.access import Access
 from service.domain.base import JsonObject
 from service.domain.datasets import FindSizes
@@ -29,8 +31,9 @@ async def _database(request: Request) -> Database:
     access: Access | None = getattr(request.state, "access", None)
     if access is None:  # a path that is open to everybody, such as /readyz
         return database
+    origin = Origin(request_id=request.state.request_id, traceparent=tracing.traceparent())
     if access.key_id is None:  # nobody whom the audit log could name
-        return database.seen_by(access.sees)
+        return database.seen_by(access.sees, origin=origin)
     actor = Actor(
         owner=access.owner,
         key_id=access.key_id,
@@ -38,7 +41,7 @@ async def _database(request: Request) -> Database:
         path=request.scope["path"],
         request_id=request.state.request_id,
     )
-    return database.seen_by(access.sees, actor)
+    return database.seen_by(access.sees, actor, origin)
 
 
 async def _posts(request: Request) -> Posts:

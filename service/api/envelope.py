@@ -1,8 +1,10 @@
-"""What every exchange has: a request id, security headers, and an answer even where the code
-failed."""
+"""What every exchange has: a request id, which also stands on every line of the log that is written
+meanwhile, security headers, and an answer even where the code failed. A request that may have
+changed something, or that failed, has a line of its own."""
 
 import re
 import secrets
+import time
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -15,6 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.api.errors import problem_response
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:=+/@~-]{1,128}")
+
+_READING = ("GET", "HEAD", "OPTIONS")
+_FAILED = 500
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -41,13 +46,20 @@ class Envelope:
             return
         request = Request(scope, receive)
         request_id = request.state.request_id = _request_id(request)
-        started = False
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._exchange(request, scope, receive, send)
+
+    async def _exchange(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = request.state.request_id
+        began, started = time.perf_counter(), False
 
         async def send_in_envelope(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
                 _add_headers(message, request_id)
+                if request.method not in _READING or message["status"] >= _FAILED:
+                    self._tell(request, message, time.perf_counter() - began)
             await send(message)
 
         try:
@@ -55,9 +67,7 @@ class Envelope:
         except ClientDisconnect:
             return
         except Exception:
-            self._log.exception(
-                "request failed", request_id=request_id, method=request.method, path=scope["path"]
-            )
+            self._log.exception("request failed", method=request.method, path=scope["path"])
             if started:
                 raise
             response = problem_response(
@@ -67,6 +77,19 @@ class Envelope:
                 f"Its log tells more under {request_id}.",
             )
             await response(scope, receive, send_in_envelope)
+
+    def _tell(self, request: Request, answer: MutableMapping[str, Any], seconds: float) -> None:
+        headers = MutableHeaders(raw=answer["headers"])
+        made = headers.get("location", "")
+        job = made.rpartition("/")[2] if "/jobs/" in made else request.path_params.get("job_id")
+        self._log.info(
+            "answered",
+            method=request.method,
+            path=request.scope["path"],
+            status=answer["status"],
+            seconds=round(seconds, 6),
+            **({} if job is None else {"job": job}),
+        )
 
 
 def _request_id(request: Request) -> str:

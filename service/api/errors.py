@@ -68,6 +68,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "dataset_not_found": Kind(status=404, title="There is no such data set"),
     "method_not_allowed": Kind(status=405, title="The path does not take this method"),
     "not_acceptable": Kind(status=406, title="There is no such representation"),
+    "request_timeout": Kind(status=408, title="The request came too slowly"),
     "move_refused": Kind(status=409, title="The present state does not allow it"),
     "body_too_large": Kind(status=413, title="The body is too large"),
     "unsupported_media_type": Kind(status=415, title="Bodies of this kind are not read"),

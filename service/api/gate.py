@@ -6,6 +6,7 @@ is reached from this machine alone, and no key was ever made) it looks instead w
 comes from a page of another site, which a browser on this machine may be showing.
 """
 
+import hmac
 import math
 import time
 from typing import cast
@@ -28,7 +29,9 @@ OPEN_PATHS = ("/healthz", "/readyz", "/openapi.json")
 """Open to everybody, for reading: whether the service lives, and what it can be asked. Beside them
 stand the routes of `service.api.pages`, which are files, the same for all."""
 
-ADMIN_PATHS = ("/v1/audit",)
+METRICS_PATH = "/metrics"
+
+ADMIN_PATHS = ("/v1/audit", METRICS_PATH)
 """What only an admin's key may ask for."""
 
 _READING = ("GET", "HEAD")
@@ -109,6 +112,8 @@ def needed_scope(method: str, path: str) -> access.Scope:
 async def _admit(request: Request) -> Access:
     """Raises ApiError."""
     state = request.app.state
+    if _may_read_metrics(request):
+        return Access(owner=KEYLESS.owner, scopes=frozenset())
     doors, database, settings = cast(Doors, state.doors), state.database, state.settings
     needed = doors.recall(database, settings)
     if needed is None:
@@ -117,6 +122,17 @@ async def _admit(request: Request) -> Access:
         return await run_in_threadpool(_check_key, request, database)
     origins.check_keyless(request, settings)
     return KEYLESS
+
+
+def _may_read_metrics(request: Request) -> bool:
+    """Whether it is Prometheus: it shows a key of its own, which opens nothing else."""
+    wanted = cast(Settings, request.app.state.settings).metrics_key
+    if not wanted or request.scope["path"] != METRICS_PATH or request.method not in _READING:
+        return False
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and hmac.compare_digest(
+        token.strip().encode(), wanted.encode()
+    )
 
 
 def _check_key(request: Request, database: Database) -> Access:

@@ -29,7 +29,10 @@ class Head:
 
         inner = {**scope, "method": "GET"}
         Request(inner).state.wants_head = True
-        await self._app(inner, receive, send_head)
+        try:
+            await self._app(inner, receive, send_head)
+        finally:
+            scope.update({name: inner[name] for name in ("route",) if name in inner})
 
 
 def wants_head(request: Request) -> bool:

@@ -86,6 +86,7 @@ class JobPage(BaseModel):
         **problems(
             "malformed_json",
             "body_too_large",
+            "request_timeout",
             "unsupported_media_type",
             "invalid_spec",
             "spec_rejected",

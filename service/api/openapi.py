@@ -134,6 +134,7 @@ _DETAILS = {
     "GET /v1/studies lists those that exist.",
     "report_not_written": f"The study '{study_examples.STUDY_ID}' is running. "
     "Its report is written when it succeeds.",
+    "request_timeout": "The whole request must have come within 60 s.",
     "move_refused": "The job has ended (succeeded), so there is nothing to cancel.",
     "body_too_large": "The limit for a body is 1,048,576 bytes.",
     "unsupported_media_type": "Content-Type is text/plain; send application/json in UTF-8.",

@@ -28,6 +28,8 @@ def check_keyless(request: Request, settings: Settings) -> None:
             f"Without keys this service answers to this machine's own names, and {written!r} is "
             "none. Name it in SUBGRAD_ALLOWED_HOSTS, or make a key: `subgrad keys create NAME`.",
         )
+    if request.headers.get("origin") in settings.allowed_origins:
+        return
     if request.method not in _READING and _is_foreign(request, written):
         raise ApiError(
             "cross_origin",

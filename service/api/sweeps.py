@@ -65,6 +65,7 @@ class SweepPage(BaseModel):
         **problems(
             "malformed_json",
             "body_too_large",
+            "request_timeout",
             "unsupported_media_type",
             "invalid_spec",
             "spec_rejected",

@@ -19,7 +19,7 @@ def up() -> None:
     from service.embedded import launcher  # noqa: PLC0415
 
     settings = read_settings()
-    logs.configure(settings)
+    logs.configure(settings.log_format)
     stop = launcher.stop_on_signals()
     typer.echo(f"Subgrad: {settings.local_url}/  (docs at /docs, Ctrl-C ends)")
     _run(lambda: launcher.serve(settings, stop=stop))
@@ -37,7 +37,7 @@ def demo(
     from service.embedded.demo import show  # noqa: PLC0415
 
     settings = read_settings()
-    logs.configure(settings, level="WARNING")
+    logs.configure(settings.log_format, level="WARNING")
     _run(lambda: show(settings, stop=launcher.stop_on_signals(), picture=picture))
 
 

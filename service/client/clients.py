@@ -19,6 +19,8 @@ class _Service:
     catalog = Operation(service_calls.catalog)
     openapi = Operation(service_calls.openapi)
     health = Operation(service_calls.health)
+    vital_signs = Operation(service_calls.vital_signs)
+    who_am_i = Operation(service_calls.who_am_i)
 
     base_url: str
     """Of the service, without a slash at its end."""

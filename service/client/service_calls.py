@@ -47,6 +47,23 @@ def openapi() -> Call[dict[str, Any]]:
     return Call(method="GET", path=calls.at("openapi.json"), read=calls.document)
 
 
+def who_am_i() -> Call[dict[str, Any]]:
+    """In whose name this client asks, and what it may do."""
+    return Call(method="GET", path=calls.at("v1", "whoami"), read=calls.document)
+
+
+def vital_signs() -> Call[str | None]:
+    """The service's clock, as the `Date` of an answer for which it asked nobody else. Raises
+    Unreachable where nobody answers."""
+    return Call(method="GET", path=calls.at("healthz"), read=_read_date, repeatable=False)
+
+
+def _read_date(response: httpx.Response) -> str | None:
+    calls.document(response)
+    date: str | None = response.headers.get("date")
+    return date
+
+
 def health() -> Call[Health]:
     """Whether the service can run jobs, as it is at this moment. Raises Unreachable where nobody
     answers at all."""

@@ -5,7 +5,14 @@ Functions take the caller's session and never commit; `Database.writing()` does,
 
 from sqlalchemy.orm import Session
 
-from service.db import access_tables, dataset_tables, study_tables, tables, treatment_tables
+from service.db import (
+    access_tables,
+    dataset_tables,
+    process_tables,
+    study_tables,
+    tables,
+    treatment_tables,
+)
 from service.db.engine import Database
 from service.db.together import UNAVAILABLE
 
@@ -15,6 +22,7 @@ __all__ = [
     "Session",
     "access_tables",
     "dataset_tables",
+    "process_tables",
     "study_tables",
     "tables",
     "treatment_tables",

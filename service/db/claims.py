@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from service.db.endings import note_ended
 from service.db.jobs import announce, end_queued, forget_earlier_attempts, record_status
 from service.db.tables import JobRow, OutboxRow
 from service.db.turns import next_in_line, note_served, running_by_owner, take_turn
@@ -32,6 +33,9 @@ class Claim:
     job_id: str
     attempt: int
     spec: JobSpec
+    request_id: str | None
+    traceparent: str | None
+    """Of the request that made the job; None where nothing is traced."""
 
 
 def claim(
@@ -69,7 +73,14 @@ def claim(
             lease_expires_at=now_plus(lease_s),
             last_epoch=None,
         )
-        .returning(JobRow.id, JobRow.attempt, JobRow.spec, JobRow.owner)
+        .returning(
+            JobRow.id,
+            JobRow.attempt,
+            JobRow.spec,
+            JobRow.owner,
+            JobRow.request_id,
+            JobRow.traceparent,
+        )
     ).all()
     ids = [row.id for row in rows]
     session.execute(
@@ -81,7 +92,13 @@ def claim(
     record_status(session, ids)
     note_served(session, (row.owner for row in rows))
     claims = [
-        Claim(job_id=row.id, attempt=row.attempt, spec=JobSpec.model_validate(row.spec))
+        Claim(
+            job_id=row.id,
+            attempt=row.attempt,
+            spec=JobSpec.model_validate(row.spec),
+            request_id=row.request_id,
+            traceparent=row.traceparent,
+        )
         for row in rows
     ]
     return sorted(claims, key=lambda one: one.job_id)
@@ -115,8 +132,7 @@ def claim_next(
 def _choose_mates(session: Session, head: JobRow, *, limit: int, per_owner: int) -> list[str]:
     """Ids of the queued jobs that are to train with the head, locked."""
     suspected = head.max_cohort is not None
-    most = min(limit, head.max_cohort or limit) - 1
-    if most <= 0:
+    if (most := min(limit, head.max_cohort or limit) - 1) <= 0:
         return []
     turn = func.row_number().over(partition_by=JobRow.owner, order_by=JobRow.id)
     alike = (
@@ -231,6 +247,7 @@ def finish(
     )
     forget_earlier_attempts(session, sorted(mine))
     record_status(session, sorted(mine), reason)
+    note_ended(session, mine, outcome or reason or status)
     return mine
 
 
@@ -307,6 +324,7 @@ def _count_loss(
     )
     if hopeless:
         end_queued(session, hopeless, JobStatus.FAILED, reason, detail)
+        note_ended(session, hopeless, reason)
     _requeue(session, [job_id for job_id in job_ids if job_id not in hopeless], reason)
 
 
@@ -318,6 +336,7 @@ def _requeue(session: Session, job_ids: Iterable[str], reason: Reason) -> None:
         end_queued(
             session, sorted(unwanted), JobStatus.CANCELLED, Reason.USER, "Cancelled while running."
         )
+        note_ended(session, unwanted, Reason.USER)
     waiting = [job_id for job_id in job_ids if job_id not in unwanted]
     if not waiting:
         return
@@ -328,3 +347,4 @@ def _requeue(session: Session, job_ids: Iterable[str], reason: Reason) -> None:
     )
     announce(session, waiting)
     record_status(session, waiting, reason)
+    note_ended(session, waiting, reason)

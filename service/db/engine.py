@@ -22,8 +22,10 @@ from sqlalchemy.exc import InvalidatePoolError, OperationalError
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from service.db import audit
+from service.db import audit, endings
 from service.db.audit import Actor
+from service.db.endings import OnEnded
+from service.db.posting import Origin, note_origin
 from service.db.tables import Owned
 from service.db.together import Write, make_together
 
@@ -70,12 +72,18 @@ class Database:
         self._writer = self.engine.execution_options(**{_WRITES: True})
         self._owner: str | None = None
         self._actor: Actor | None = None
+        self._origin: Origin | None = None
+        self.on_ended: OnEnded | None = None
+        """Is told of attempts that ended, once that is committed."""
 
-    def seen_by(self, owner: str | None, actor: Actor | None = None) -> "Database":
+    def seen_by(
+        self, owner: str | None, actor: Actor | None = None, origin: Origin | None = None
+    ) -> "Database":
         """The same database as this owner sees it; None sees everything. Of every transaction
-        that may change something the audit log tells that the actor asked for it."""
+        that may change something the audit log tells that the actor asked for it. What is made
+        remembers the origin."""
         view = copy.copy(self)
-        view._owner, view._actor = owner, actor
+        view._owner, view._actor, view._origin = owner, actor, origin
         return view
 
     @contextmanager
@@ -87,10 +95,15 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A transaction that commits when the block ends and rolls back when it raises."""
-        with _Session(self._writer, info={_SEEN_BY: self._owner}) as session, session.begin():
-            yield session
-            if self._actor is not None:
-                audit.record(session, self._actor)
+        with _Session(self._writer, info={_SEEN_BY: self._owner}) as session:
+            note_origin(session, self._origin)
+            with session.begin():
+                yield session
+                if self._actor is not None:
+                    audit.record(session, self._actor)
+            ended = endings.take_noted(session)
+        if ended and self.on_ended is not None:
+            self.on_ended(ended)
 
     def joint(self, make: Callable[[Session], T]) -> Write[T]:
         """A write as this owner and actor, for `make_together`."""
@@ -102,6 +115,7 @@ class Database:
 
     def _make_as_seen(self, make: Callable[[Session], T], session: Session) -> T:
         session.info[_SEEN_BY] = self._owner
+        note_origin(session, self._origin)
         result = make(session)
         if self._actor is not None:
             audit.record(session, self._actor)

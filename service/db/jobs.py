@@ -82,7 +82,7 @@ def enqueue(
 ) -> None:
     """Stores queued jobs and their announcements in the caller's transaction."""
     rows = [
-        as_row(one, owner=owner, priority=priority)
+        as_row(session, one, owner=owner, priority=priority)
         | {"sweep_id": sweep_id, "sweep_index": one.sweep_index, "study_id": study_id}
         for one in new
     ]
@@ -90,7 +90,7 @@ def enqueue(
     session.execute(insert(JobRow).values(**first, created_at=now()), rows)
     # What `announce` and `record_status` do, in fewer statements: many jobs are posted singly.
     ids = [{"job_id": one.id} for one in new]
-    session.execute(insert(OutboxRow).values(announced=0, due_at=now()), ids)
+    session.execute(insert(OutboxRow).values(announced=0, due_at=now(), queued_at=now()), ids)
     status = insert(StatusRow).values(seq=1, status=JobStatus.QUEUED, attempt=0, at=now())
     session.execute(status, ids)
     _note_uses(session, new, owner)
@@ -138,8 +138,9 @@ def forget_keys(session: Session, *, after_s: float, limit: int) -> int:
 def announce(session: Session, job_ids: list[str]) -> None:
     """Puts queued jobs into the outbox, due at once."""
     # One time for all, by the database's clock.
-    due_at = session.scalar(select(now()))
-    rows = [{"job_id": job_id, "announced": 0, "due_at": due_at} for job_id in job_ids]
+    at = session.scalar(select(now()))
+    new = {"announced": 0, "due_at": at, "queued_at": at}
+    rows = [{"job_id": job_id} | new for job_id in job_ids]
     insert_all_ignoring(session, OutboxRow, rows)
 
 

@@ -77,14 +77,32 @@ def is_migrated(database: Database) -> bool:
     return set(Base.metadata.tables) <= set(inspect(database.engine).get_table_names())
 
 
+def newest_revision() -> tuple[str, set[str]]:
+    """The newest revision of this version, and all that it knows."""
+    scripts = ScriptDirectory.from_config(_settings())
+    known = {one.revision for one in scripts.walk_revisions()}
+    return scripts.get_heads()[0], known
+
+
+def present_revision(database: Database) -> str | None:
+    """The revision that the database is at; None: it has none of our tables."""
+    with database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
 def config(connection: Connection) -> Config:
     """Alembic's configuration for this connection."""
+    settings = _settings()
+    settings.attributes["connection"] = connection
+    return settings
+
+
+def _settings() -> Config:
     spec = find_spec("migrations")
     if spec is None or spec.origin is None:
         raise RuntimeError("the package `migrations` is not installed; run `make install`")
     settings = Config()
     settings.set_main_option("script_location", str(Path(spec.origin).parent))
-    settings.attributes["connection"] = connection
     return settings
 
 

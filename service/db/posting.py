@@ -38,6 +38,8 @@ _GIVEN = (
     "epochs",
     "owner",
     "precedence",
+    "request_id",
+    "traceparent",
 )
 _UNBOUNDED = 2**62
 
@@ -52,8 +54,26 @@ class NewJob:
     sweep_index: int | None = None
 
 
-def as_row(new: NewJob, *, owner: str, priority: int) -> JsonObject:
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """The request on whose behalf something is stored: for logs and traces to follow it by."""
+
+    request_id: str
+    traceparent: str | None
+    """Of the request's span (W3C Trace Context); None where nothing is traced."""
+
+
+_FROM = "from"
+
+
+def note_origin(session: Session, origin: Origin | None) -> None:
+    """Says where the jobs that the session stores from now on come from."""
+    session.info[_FROM] = origin
+
+
+def as_row(session: Session, new: NewJob, *, owner: str, priority: int) -> JsonObject:
     """The columns that not all new jobs share."""
+    origin: Origin | None = session.info.get(_FROM)
     return {
         "id": new.id,
         "name": new.spec.name,
@@ -65,6 +85,8 @@ def as_row(new: NewJob, *, owner: str, priority: int) -> JsonObject:
         "epochs": new.spec.epochs,
         "owner": owner,
         "precedence": -priority,
+        "request_id": origin and origin.request_id,
+        "traceparent": origin and origin.traceparent,
     }
 
 
@@ -74,7 +96,7 @@ def store_one(
     """Stores the queued job, its announcement and its first status. Raises QueueFull where
     `max_queued` jobs wait already, see `turns.check_room`."""
     most = _UNBOUNDED if max_queued is None else max_queued
-    given = as_row(new, owner=owner, priority=priority) | {"most": most}
+    given = as_row(session, new, owner=owner, priority=priority) | {"most": most}
     connection = session.connection()
     at_once = connection.dialect.name == "postgresql"
     created_at: datetime | None = connection.execute(_ALL if at_once else _JOB, given).scalar()
@@ -141,10 +163,10 @@ def _insert_rest(job: FromClause) -> list[Any]:
     """Store announcement and first status of the job of this `id` and `created_at`."""
     jobs, outbox, statuses = _TABLES
     queued = literal(JobStatus.QUEUED.value, jobs.c.status.type)
-    announced = select(job.c.id, literal(0), job.c.created_at)
+    announced = select(job.c.id, literal(0), job.c.created_at, job.c.created_at)
     moved = select(job.c.id, literal(1), queued, literal(0), job.c.created_at)
     return [
-        insert(outbox).from_select(["job_id", "announced", "due_at"], announced),
+        insert(outbox).from_select(["job_id", "announced", "due_at", "queued_at"], announced),
         insert(statuses).from_select(["job_id", "seq", "status", "attempt", "at"], moved),
     ]
 

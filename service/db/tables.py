@@ -87,6 +87,9 @@ class JobRow(Base, Owned):
     max_cohort: Mapped[int | None]
     # The spec's, for finding jobs by it.
     device: Mapped[str] = mapped_column(_WORD, default="auto", server_default="auto")
+    # The request that made the job, for logs and traces to follow it by.
+    request_id: Mapped[str | None] = mapped_column(String(128))
+    traceparent: Mapped[str | None] = mapped_column(String(64))
 
     # One index per filter of the list, in the order of the list. None holds what changes while a
     # job runs (lease, last epoch), so that PostgreSQL renews a lease without touching any index;
@@ -161,6 +164,8 @@ class OutboxRow(Base):
     )
     announced: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime] = mapped_column(index=True)
+    # Since when the job waits; None where a process of an older version put it here.
+    queued_at: Mapped[datetime | None] = mapped_column(index=True)
 
 
 class OwnerRow(Base):
@@ -331,18 +336,3 @@ class WeightsRow(Base):
 
 MEASURED = (EpochRow, RollupRow, CoarseRollupRow, LayerRow, UnitRow, WeightsRow)
 """What an attempt measures: each has `job_id` and `attempt`."""
-
-
-class WorkerRow(Base):
-    """A worker process and when it was last heard of."""
-
-    __tablename__ = "workers"
-
-    id: Mapped[str] = mapped_column(_ID, primary_key=True)
-    host: Mapped[str] = mapped_column(String(255))
-    pid: Mapped[int]
-    slots: Mapped[int]
-    ready: Mapped[bool] = mapped_column(default=False)
-    started_at: Mapped[datetime]
-    seen_at: Mapped[datetime]
-    gpus: Mapped[int] = mapped_column(default=0, server_default="0")

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from service.db.tables import WorkerRow
+from service.db.process_tables import WorkerRow
 from service.db.types import now, now_plus
 
 

@@ -4,6 +4,7 @@ or SIGTERM."""
 import signal
 import threading
 import time
+from contextlib import suppress
 
 import structlog
 
@@ -13,16 +14,20 @@ from service.dispatch.conductor import conduct
 from service.dispatch.reaper import reap
 from service.dispatch.relay import announce_due
 from service.dispatch.tidying import tidy
+from service.domain.ids import new_id
 from service.pulse import Pulse
 from service.queue import BROKER_ERRORS, TrainQueue
+from service.reporting import Reporter
 from service.settings import Settings
+
+_REPORT_EVERY_S = 3.0
 
 _log = structlog.get_logger("service.dispatch")
 
 
 def main() -> None:
     settings = Settings()
-    logs.configure(settings)
+    logs.configure(settings.log_format)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -33,9 +38,11 @@ def run(settings: Settings, stop: threading.Event) -> None:
     """Relays, reaps and conducts until told to stop. A database or broker that is away is waited
     for."""
     database, queue = Database(settings.resolved_database_url), TrainQueue(settings)
+    reporter = Reporter(new_id("dsp"), "dispatch")
+    database.on_ended = reporter.hear_of_ended
     pulse = Pulse(settings, "dispatch")
     reap_every_s = min(settings.lease_s / 3, 5.0)
-    next_reap = time.monotonic()
+    next_reap = next_report = time.monotonic()
     # On a thread of its own: a conclusion may take seconds, in which jobs must not wait. It ends
     # with the process; a study that it held is taken up by another when its lease runs out.
     threading.Thread(
@@ -47,12 +54,18 @@ def run(settings: Settings, stop: threading.Event) -> None:
                 reap(database, max_attempts=settings.max_attempts)
                 tidy(database, settings)
                 next_reap = time.monotonic() + reap_every_s
+            if time.monotonic() >= next_report:
+                with database.writing() as session:
+                    reporter.report(session)
+                next_report = time.monotonic() + _REPORT_EVERY_S
             announce_due(database, queue, republish_s=settings.republish_s)
             pulse.beat(ready=True)
         except (*BROKER_ERRORS, *UNAVAILABLE) as error:
             _log.warning("waiting for database or broker", error=str(error).splitlines()[0])
             pulse.beat(ready=False)
             stop.wait(1.0)
+    with suppress(*UNAVAILABLE), database.writing() as session:
+        reporter.report(session)  # the last figures
     queue.close()
     database.dispose()
 

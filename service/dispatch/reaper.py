@@ -2,7 +2,8 @@
 
 import structlog
 
-from service.db import Database, claims, workers
+from service.db import Database, claims, reports, workers
+from service.reporting import REMEMBER_S
 
 _log = structlog.get_logger(__name__)
 
@@ -15,5 +16,6 @@ def reap(database: Database, *, max_attempts: int) -> None:
     with database.writing() as session:
         lost = claims.give_up_on_silent_workers(session, max_attempts=max_attempts)
         workers.forget_silent(session, after_s=_FORGET_WORKER_S)
+        reports.forget_silent(session, after_s=REMEMBER_S)
     for job_id in lost:
         _log.warning("lease ran out", job=job_id)

@@ -3,6 +3,7 @@ environment of each, and nothing of the developer's. What only a container has i
 paths, and the folder of the programs."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -73,10 +74,13 @@ class Host:
     def _here(self, service: Service, text: str) -> str:
         for there, here in self.addresses.items():
             text = text.replace(there, here)
-        # The innermost first: a volume may lie within another.
-        for place in sorted(self._places(service), key=len, reverse=True):
-            text = text.replace(place, str(self._place(service, place)))
-        return text
+        # The innermost first, for a volume may lie within another; and all at once, for what
+        # stands here for one may hold another's name.
+        places = sorted(self._places(service), key=len, reverse=True)
+        if not places:
+            return text
+        found = re.compile("|".join(map(re.escape, places)))
+        return found.sub(lambda place: str(self._place(service, place[0])), text)
 
     def _places(self, service: Service) -> list[str]:
         return [place for _, place in service.mounts] + list(service.in_memory)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from service.settings import Settings
+from service.settings import SECRETS, Settings
 from tests.architecture.test_repository import fields_of
 from tests.architecture.tree import ROOT, tracked
 from tests.deploy import compose
@@ -18,6 +18,7 @@ SERVICES = compose.services()
 LASTING = [name for name, one in SERVICES.items() if not one.runs_once]
 OWN = list(compose.own())
 STORES = {"postgres", "redis"}
+SECRET_FILES = {f"SUBGRAD_{name}_FILE".upper() for name in SECRETS}
 
 
 def test_it_is_what_the_compose_specification_allows() -> None:
@@ -133,7 +134,7 @@ def test_what_is_mounted_from_the_repository_is_in_it() -> None:
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_setting_that_is_set_exists(name: str) -> None:
     set_here = {key for key in SERVICES[name].environment if key.startswith("SUBGRAD_")}
-    assert set_here - set(fields_of(Settings)) == set()
+    assert set_here - set(fields_of(Settings)) - SECRET_FILES == set()
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -141,7 +142,8 @@ def test_every_setting_has_a_value_that_it_can_have(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for key, value in SERVICES[name].environment.items():
-        monkeypatch.setenv(key, value)
+        if key not in SECRET_FILES:  # those are in the containers alone
+            monkeypatch.setenv(key, value)
     Settings()
 
 
@@ -193,3 +195,9 @@ def test_prometheus_asks_the_api_where_it_listens() -> None:
     (job,) = yaml.safe_load(text)["scrape_configs"]
     assert job["static_configs"] == [{"targets": ["api:8000"]}]
     assert job.get("metrics_path", "/metrics") == "/metrics"
+    # What it shows lies where both have it mounted.
+    key = job["authorization"]["credentials_file"]
+    folder = key.rpartition("/")[0]
+    assert SERVICES["api"].environment["SUBGRAD_METRICS_KEY_FILE"] == key
+    assert ("metrics-secrets", folder) in SERVICES["api"].mounts
+    assert ("metrics-secrets", folder) in SERVICES["prometheus"].mounts

@@ -17,7 +17,11 @@ from tests.deploy.local import Host, Process, described
 from tests.stack import digits_spec, free_port, wait_for
 
 OWN = compose.own()
-FOLDERS = {"database": "database-secrets", "grafana": "grafana-secrets"}
+FOLDERS = {
+    "database": "database-secrets",
+    "grafana": "grafana-secrets",
+    "metrics": "metrics-secrets",
+}
 
 
 @pytest.fixture
@@ -70,6 +74,11 @@ def test_a_job_runs_through_them_and_each_stops_at_a_signal(
             timeout_s=300,
         )
         assert (job["status"], job["outcome"]) == ("succeeded", "completed")
+        # As Prometheus asks from its container, with the key that was made for it.
+        key = (host.folder / "volumes/metrics-secrets/key").read_text()
+        asks = {"Host": "api:8000", "Authorization": f"Bearer {key}"}
+        assert "subgrad_jobs" in http.get("/metrics", headers=asks).raise_for_status().text
+        assert http.get("/metrics", headers={"Host": "api:8000"}).status_code == 421
     for name in reversed(running):
         running[name].send_signal(signal.SIGTERM)
     for name, process in running.items():
@@ -95,8 +104,13 @@ def is_of(host: Host, process: psutil.Process) -> bool:
 def test_secrets_are_made_once_each_and_only_readable_by_those_who_need_them(host: Host) -> None:
     assert host.run(OWN["secrets"]) == 0, host.log(OWN["secrets"])
     first = contents(host)
-    assert set(first) == {"database/password", "database/pgpass", "grafana/password"}
-    assert len(set(first.values())) == 3
+    assert set(first) == {
+        "database/password",
+        "database/pgpass",
+        "grafana/password",
+        "metrics/key",
+    }
+    assert len(set(first.values())) == 4
     assert all(len(secret) >= 43 for secret in first.values())  # 256 bits in base64
     assert first["database/pgpass"] == f"*:*:*:*:{first['database/password']}\n"
     volumes = host.folder / "volumes"

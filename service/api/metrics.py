@@ -1,0 +1,135 @@
+"""What Prometheus reads: requests to this process, the load that the record knows of, and what
+workers and dispatch have reported of themselves."""
+
+import time
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import cast
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+
+from service import meters
+from service.api.monitoring import HttpMeters
+from service.api.openapi import problems
+from service.db import UNAVAILABLE, Database, gauges, reports
+from service.db.gauges import Load
+from service.db.reports import Report
+from service.domain.states import JobStatus
+from service.settings import Settings
+
+router = APIRouter(tags=["health"])
+
+_COUNT_EVERY_S = 5.0
+_SHARE = 100
+"""Counting the jobs that have ended takes at most this part of the time."""
+
+_EXAMPLE = """\
+# HELP subgrad_queue_age_seconds For how long the job waits that waits longest
+# TYPE subgrad_queue_age_seconds gauge
+subgrad_queue_age_seconds 0.0
+"""
+
+
+class Scrape:
+    """What a process of the API shows. `http` is counted by `service.api.monitoring`."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self.http = HttpMeters(self._registry)
+        ProcessCollector(registry=self._registry)
+        self._counted_of: Database | None = None
+        self._ended: dict[JobStatus, int] = {}
+        self._until = 0.0
+
+    def text(self, database: Database, settings: Settings) -> bytes:
+        """In the text format of Prometheus. Asks the database: not for the event loop. Where it
+        is away, tells what is known without it."""
+        families: list[Metric] = list(self._registry.collect())
+        try:
+            with database.reading() as session:
+                load, reported = gauges.read_load(session), reports.read(session)
+            families += _of_load(load, self._count_ended(database), settings)
+        except UNAVAILABLE:
+            load, reported = None, []
+        up = GaugeMetricFamily("subgrad_database_up", "Whether the database answers")
+        up.add_metric([], 0.0 if load is None else 1.0)
+        return generate_latest(
+            _Families([*families, up, *_of_processes(reported, lease_s=settings.lease_s)])
+        )
+
+    def _count_ended(self, database: Database) -> dict[JobStatus, int]:
+        """Not at every scrape: it takes the longer the more jobs there are."""
+        started = time.monotonic()
+        if self._counted_of is not database or started >= self._until:
+            with database.reading() as session:
+                self._ended = gauges.count_ended(session)
+            took = time.monotonic() - started
+            self._counted_of = database
+            self._until = started + max(_COUNT_EVERY_S, _SHARE * took)
+        return self._ended
+
+
+class _Families(CollectorRegistry):
+    """Families that are there already, in the form that is written out."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        super().__init__()
+        self._found = families
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._found
+
+
+def _of_load(load: Load, ended: dict[JobStatus, int], settings: Settings) -> list[Metric]:
+    jobs = GaugeMetricFamily("subgrad_jobs", "Jobs by state", labels=["status"])
+    for status, count in {**load.jobs, **ended}.items():
+        jobs.add_metric([status], count)
+    waits = GaugeMetricFamily(
+        "subgrad_queue_age_seconds", "For how long the job waits that waits longest"
+    )
+    waits.add_metric([], load.queue_age_s)
+    lease = GaugeMetricFamily(
+        "subgrad_lease_age_seconds",
+        "Since when the lease of a running job was not renewed, the longest; by SUBGRAD_LEASE_S",
+    )
+    left = load.lease_left_s
+    lease.add_metric([], 0.0 if left is None else max(0.0, settings.lease_s - left))
+    return [jobs, waits, lease]
+
+
+def _of_processes(reported: list[Report], *, lease_s: float) -> list[Metric]:
+    heard = [(one, one.silent_s <= lease_s) for one in reported]
+    info = GaugeMetricFamily(
+        "subgrad_process_info",
+        "Workers and dispatches that were heard of lately",
+        labels=["worker", "kind", "host", "version"],
+    )
+    for one, lives in heard:
+        if lives:
+            process = one.process
+            info.add_metric([process.id, process.kind, process.host, process.version], 1.0)
+    counted = meters.gather((one.process.id, one.samples, lives) for one, lives in heard)
+    return [info, *counted]
+
+
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses={
+        HTTPStatus.OK: {
+            "description": "In the text format of Prometheus",
+            "content": {"text/plain": {"example": _EXAMPLE}},
+        },
+        **problems(),
+    },
+)
+def read_metrics(request: Request) -> Response:
+    """Read what Prometheus collects. Only for admins, and for whoever has SUBGRAD_METRICS_KEY."""
+    state = request.app.state
+    # Everybody's: these are sums, and whoever may ask sees all of them.
+    text = cast(Scrape, state.scrape).text(state.database, state.settings)
+    return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)
