@@ -9,6 +9,7 @@ Legend: N examples, F features.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -103,13 +104,23 @@ def examples(dataset: Dataset, data_home: Path | None = None) -> Examples:
 
 
 def _bundled(dataset: Bundled) -> Examples:
+    features, targets = _read_bundled(dataset.name)
+    if isinstance(dataset, Regression):
+        return features, targets.astype(np.float64)[:, None]
+    return features, targets.astype(np.int64)
+
+
+# Kept by a process that trains one job after another: digits are unpacked from compressed text,
+# which takes as long as some epochs. All of them together are 2 MB.
+@cache
+def _read_bundled(name: str) -> tuple[Array, Array]:
     from sklearn import datasets  # noqa: PLC0415  (slow to import, and only needed here)
 
-    bunch = getattr(datasets, f"load_{dataset.name}")()
-    features = np.asarray(bunch.data, np.float64)
-    if isinstance(dataset, Regression):
-        return features, np.asarray(bunch.target, np.float64)[:, None]
-    return features, np.asarray(bunch.target, np.int64)
+    bunch = getattr(datasets, f"load_{name}")()
+    features, targets = np.asarray(bunch.data, np.float64), np.asarray(bunch.target)
+    for values in (features, targets):
+        values.flags.writeable = False
+    return features, targets
 
 
 def _linear(dataset: SyntheticLinear, rng: np.random.Generator) -> Examples:

@@ -366,3 +366,17 @@ class TestTinyAndImpossible:
         assert type(unknown) is Synthetic
         with pytest.raises(InvalidData, match="nobodys"):
             examples(Dataset.model_construct(name="nobodys"))
+
+
+@pytest.mark.parametrize("name", ["digits", "diabetes"])
+def test_a_bundled_data_set_is_read_once_and_cannot_be_changed(name: str) -> None:
+    spec = spec_of(name)
+    features, _ = examples(spec.dataset)
+    assert examples(spec.dataset)[0] is features
+    with pytest.raises(ValueError, match="read-only"):
+        features[0, 0] = 1.0
+    # What a job trains on is its own: scaling one leaves the other's numbers.
+    first, second = load(spec), load(spec)
+    first.train.features[:] = 0.0
+    assert np.array_equal(second.train.features, load(spec).train.features)
+    assert second.train.features.any()
