@@ -97,7 +97,7 @@ class Settings(BaseSettings):
     )
     rate: str = Field(
         "100/second",
-        description="Requests of one API key beyond which it is answered 429; empty: no bound",
+        description="Requests of one API key beyond which it is answered 429; none: no bound",
     )
     request_timeout_s: float = Field(
         60.0, gt=0, description="Seconds within which a client must have sent its whole request"

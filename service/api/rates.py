@@ -20,6 +20,7 @@ from service.settings import Settings
 _log = structlog.get_logger(__name__)
 
 _AWAY_FOR_S = 5.0
+_NO_BOUND = "none"
 
 
 class Rates:
@@ -27,7 +28,8 @@ class Rates:
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.resolved_broker_url
-        self._limit: RateLimitItem | None = parse(settings.rate) if settings.rate else None
+        rate = settings.rate
+        self._limit: RateLimitItem | None = None if rate == _NO_BOUND else parse(rate)
         self._alone = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._alone_until = 0.0
 

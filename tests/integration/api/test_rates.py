@@ -53,3 +53,10 @@ def test_without_redis_each_counts_for_itself(make: Make) -> None:
     rates = make(f"redis://127.0.0.1:{free_port()}/0")
     assert count(rates, 3) == [True, True, False]
     assert count(make("amqp://127.0.0.1"), 3) == [True, True, False]
+
+
+def test_a_service_may_set_no_bound(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = settings.model_copy(update={"rate": "none"}).as_environment()
+    for name in ("SUBGRAD_HOME", "SUBGRAD_RATE"):
+        monkeypatch.setenv(name, environment[name])
+    assert all(count(Rates(Settings()), 200))

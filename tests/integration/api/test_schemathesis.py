@@ -46,7 +46,7 @@ def token(tmp_path: Path, sqlite_template: Path) -> str:
 def stack(tmp_path: Path, token: str, broker_url: str) -> Iterator[Stack]:
     """API, dispatch and a worker that trains."""
     settings = Settings(
-        home=tmp_path, broker_url=broker_url, queue="schemathesis", rate="", limits=_SMALL
+        home=tmp_path, broker_url=broker_url, queue="schemathesis", rate="none", limits=_SMALL
     )
     stack = Stack(settings)
     try:
