@@ -37,8 +37,9 @@ def test_a_fault_is_answered_without_its_inside_and_logged_with_it(
     body = problem(response, "internal_error")
     assert "secret" not in response.text
     assert body["request_id"] == "find-me"
-    (entry,) = logs
+    entry, answered = logs
     assert (entry["request_id"], entry["path"], entry["exc_info"]) == ("find-me", "/readyz", True)
+    assert (answered["event"], answered["status"]) == ("answered", 500)
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/v1/jobs", "/nope"])

@@ -73,6 +73,7 @@ def test_the_open_pages_know_nobody(app: FastAPI) -> None:
     known = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {str(name).split(".")[0] for name in known} <= {
         "fastapi",
+        "functools",
         "importlib",
         "pathlib",
         "typing",
