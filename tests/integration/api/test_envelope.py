@@ -3,6 +3,7 @@
 import httpx
 import pytest
 from fastapi import FastAPI
+from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from tests.integration.api.problems import problem
@@ -32,7 +33,7 @@ def test_a_fault_is_answered_without_its_inside_and_logged_with_it(
         raise RuntimeError("a secret")
 
     app.state.broker_answers = fail
-    with capture_logs() as logs:
+    with capture_logs([merge_contextvars]) as logs:
         response = http.get("/readyz", headers={"X-Request-Id": "find-me"})
     body = problem(response, "internal_error")
     assert "secret" not in response.text
