@@ -132,9 +132,11 @@ class Stack:
 
     def ended(self, job_id: str) -> dict[str, Any]:
         """The job, once it has ended."""
-        job = self.job(job_id, wait=60)
-        assert job["finished_at"], f"still {job['status']} after a minute"
-        return job
+        for _ in range(3):  # a read waits for a minute at most
+            job = self.job(job_id, wait=60)
+            if job["finished_at"]:
+                return job
+        raise AssertionError(f"still {job['status']} after three minutes")
 
     def epochs(self, job_id: str) -> dict[str, list[Any]]:
         """The series of the job but for `seconds`, which no two runs share."""
