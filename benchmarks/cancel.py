@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.first_epoch import free_port
-from service import logs
 from service.embedded import launcher
+from service.observability import logs
 from service.settings import Settings
 
 _SPEC: dict[str, Any] = {

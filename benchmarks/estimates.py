@@ -17,8 +17,8 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from service import logs
 from service.embedded import launcher
+from service.observability import logs
 from service.settings import Settings
 
 

@@ -20,8 +20,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from service import logs
 from service.embedded import launcher
+from service.observability import logs
 from service.settings import Settings
 
 _SPEC: dict[str, Any] = {

@@ -11,7 +11,7 @@ from celery.platforms import SecurityWarning
 from celery.signals import setup_logging, worker_init, worker_shutdown, worker_shutting_down
 from celery.worker import state
 
-from service import logs, tracing
+from service.observability import logs, tracing
 from service.queue import BROKER_ERRORS, HEAR_TASK, create_celery, queues
 from service.settings import Settings
 from workers.device import place

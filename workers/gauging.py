@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Sequence
 
-from service.meters import Meters
+from service.observability.meters import Meters
 from workers.device import memory_in_use
 
 _LOOK_EVERY_S = 10.0

@@ -14,8 +14,8 @@ import structlog
 
 from service.db import UNAVAILABLE, Database, claims, workers
 from service.db.workers import Worker
+from service.observability.reporting import Reporter
 from service.pulse import Pulse
-from service.reporting import Reporter
 
 _log = structlog.get_logger(__name__)
 

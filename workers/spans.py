@@ -1,8 +1,8 @@
 """The spans of a cohort's training, one a member, each in the trace of the request that made its
 job."""
 
-from service import tracing
 from service.domain.events import EndEvent, EpochEvent, FailedEvent, StoppedEvent, TrainingEvent
+from service.observability import tracing
 from workers.protocol import Train
 
 

@@ -14,15 +14,15 @@ from dataclasses import replace
 
 import structlog
 
-from service import tracing
 from service.db import Database, checkpoints, claims, outbox, turns, workers
 from service.db.claims import Claim
 from service.db.workers import Worker
 from service.domain.events import EndEvent, StoppedEvent
 from service.domain.ids import new_id
 from service.domain.states import Reason
+from service.observability import tracing
+from service.observability.reporting import Reporter
 from service.pulse import Pulse
-from service.reporting import Reporter
 from service.settings import Settings
 from workers.device import Placement
 from workers.gauging import GpuGauge

@@ -20,9 +20,9 @@ import structlog
 import torch
 from pydantic import BaseModel
 
-from service import logs, tracing
 from service.domain.events import FailedEvent, TrainingEvent
 from service.domain.states import Reason
+from service.observability import logs, tracing
 from workers.protocol import COMMAND, Drain, Idle, Ready, Saved, Stop, Train, Weights
 from workers.spans import MemberSpans
 from workers.training import (

@@ -4,10 +4,10 @@ import sys
 
 import uvicorn
 
-from service import logs, tracing
 from service.api.app import create_app
 from service.api.patience import protocol
 from service.exposure import ExposedWithoutKey, check_exposure
+from service.observability import logs, tracing
 from service.settings import Settings
 
 # Open streams and long polls would hold the shutdown for ever; their clients reconnect.

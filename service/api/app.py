@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from fastapi import Depends, FastAPI
 
 import service
-from service import tracing
 from service.api import (
     catalog,
     compare,
@@ -38,6 +37,7 @@ from service.api.posts import Posts
 from service.api.rates import Rates
 from service.api.spans import Spans
 from service.db import Database
+from service.observability import tracing
 from service.queue import broker_is_reachable
 from service.settings import Settings
 

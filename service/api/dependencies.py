@@ -4,7 +4,6 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Header, Path, Query, Request
 
-from service import tracing
 from service.api.posts import Posts
 from service.db import Database, datasets
 from service.db.audit import Actor
@@ -14,6 +13,7 @@ from service.domain.base import JsonObject
 from service.domain.datasets import FindSizes
 from service.domain.errors import DatasetNotFound, JobNotFound, StudyNotFound, SweepNotFound
 from service.domain.ids import is_id
+from service.observability import tracing
 from service.settings import Settings
 
 

@@ -12,13 +12,13 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from service import meters
 from service.api.monitoring import HttpMeters
 from service.api.openapi import problems
 from service.db import UNAVAILABLE, Database, gauges, reports
 from service.db.gauges import Load
 from service.db.reports import Report
 from service.domain.states import JobStatus
+from service.observability import meters
 from service.settings import Settings
 
 router = APIRouter(tags=["health"])

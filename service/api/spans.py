@@ -3,8 +3,8 @@
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service import tracing
 from service.api.monitoring import route_of
+from service.observability import tracing
 
 _FAILED = 500
 

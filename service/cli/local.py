@@ -15,8 +15,8 @@ from service.cli.program import ExitCode, app, fail, read_settings
 @app.command()
 def up() -> None:
     """Bring the whole service up in the foreground; Ctrl-C ends it."""
-    from service import logs  # noqa: PLC0415
     from service.embedded import launcher  # noqa: PLC0415
+    from service.observability import logs  # noqa: PLC0415
 
     settings = read_settings()
     logs.configure(settings.log_format)
@@ -32,9 +32,9 @@ def demo(
     ] = None,
 ) -> None:
     """Train four jobs through the real service and show what was measured."""
-    from service import logs  # noqa: PLC0415
     from service.embedded import launcher  # noqa: PLC0415
     from service.embedded.demo import show  # noqa: PLC0415
+    from service.observability import logs  # noqa: PLC0415
 
     settings = read_settings()
     logs.configure(settings.log_format, level="WARNING")

@@ -8,16 +8,16 @@ from contextlib import suppress
 
 import structlog
 
-from service import logs
 from service.db import UNAVAILABLE, Database
 from service.dispatch.conductor import conduct
 from service.dispatch.reaper import reap
 from service.dispatch.relay import announce_due
 from service.dispatch.tidying import tidy
 from service.domain.ids import new_id
+from service.observability import logs
+from service.observability.reporting import Reporter
 from service.pulse import Pulse
 from service.queue import BROKER_ERRORS, TrainQueue
-from service.reporting import Reporter
 from service.settings import Settings
 
 _REPORT_EVERY_S = 3.0

@@ -3,7 +3,7 @@
 import structlog
 
 from service.db import Database, claims, reports, workers
-from service.reporting import REMEMBER_S
+from service.observability.reporting import REMEMBER_S
 
 _log = structlog.get_logger(__name__)
 

@@ -13,7 +13,7 @@ from service.api.gate import ADMIN_PATHS
 from service.db import Database, reports
 from service.db.reports import Process, Samples
 from service.domain.states import JobStatus
-from service.meters import Meters
+from service.observability.meters import Meters
 from service.settings import Settings
 from tests.integration.api.conftest import serving
 from tests.integration.api.owners import make_key, notice_keys, signed_in

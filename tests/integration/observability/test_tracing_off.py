@@ -28,7 +28,7 @@ def run(code: str, **settings: str) -> "subprocess.CompletedProcess[str]":
 def test_off_nothing_of_it_is_imported(process: str) -> None:
     done = run(
         f"import sys, {process}\n"
-        "from service import tracing\n"
+        "from service.observability import tracing\n"
         "tracing.configure('', 'any')\n"
         "span = tracing.start('any', parent=None, attributes={})\n"
         "with tracing.current(span): assert tracing.traceparent() is None\n"

@@ -11,7 +11,7 @@ import service
 from service.db import Session, reports
 from service.db.endings import EndedAttempt
 from service.db.reports import Process
-from service.meters import Meters
+from service.observability.meters import Meters
 
 _log = structlog.get_logger(__name__)
 
