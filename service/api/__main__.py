@@ -5,7 +5,7 @@ import sys
 import uvicorn
 
 from service.api.app import create_app
-from service.api.patience import protocol
+from service.api.middleware.patience import protocol
 from service.exposure import ExposedWithoutKey, check_exposure
 from service.observability import logs, tracing
 from service.settings import Settings

@@ -25,17 +25,17 @@ from service.api import (
     units,
     weights,
 )
-from service.api.cors import Cors
-from service.api.envelope import Envelope
-from service.api.gate import Doors, Gate
-from service.api.head import Head
 from service.api.metrics import Scrape
-from service.api.monitoring import Monitor
+from service.api.middleware.cors import Cors
+from service.api.middleware.envelope import Envelope
+from service.api.middleware.gate import Doors, Gate
+from service.api.middleware.head import Head
+from service.api.middleware.monitoring import Monitor
+from service.api.middleware.patience import Patience
+from service.api.middleware.spans import Spans
 from service.api.openapi import TAGS, Api, refuse_unacceptable, refuse_unknown_query
-from service.api.patience import Patience
 from service.api.posts import Posts
 from service.api.rates import Rates
-from service.api.spans import Spans
 from service.db import Database
 from service.observability import tracing
 from service.queue import broker_is_reachable

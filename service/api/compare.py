@@ -5,9 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from service.api import examples
 from service.api.dependencies import DatabaseDep
 from service.api.errors import invalid
+from service.api.examples import jobs as examples
 from service.api.openapi import answer_with, joined_by_commas, problems
 from service.db import jobs, metrics
 from service.domain.comparison import Comparison, compare

@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from service.api import dataset_examples
 from service.api.body import read_bytes
 from service.api.dependencies import AccessDep, DatabaseDep, DatasetId, SettingsDep
 from service.api.errors import ApiError, invalid
+from service.api.examples import datasets as dataset_examples
 from service.api.openapi import DATASET_LINKS, LOCATION, UPLOAD_BODY, answer_with, problems
 from service.api.pagination import NextCursor, PageQuery, read_page
 from service.db import datasets

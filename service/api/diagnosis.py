@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from service.api import diagnosis_examples as examples
 from service.api.dependencies import DatabaseDep, FindSizesDep, JobId, SettingsDep
+from service.api.examples import diagnosis as examples
 from service.api.openapi import answer_with, problems
 from service.api.validation import describe_spec_errors
 from service.db import Session, jobs, metrics, sweeps, treatments

@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from service.api import access_examples
 from service.api.dependencies import AccessDep, DatabaseDep
+from service.api.examples import access as access_examples
 from service.api.openapi import answer_with, problems
 from service.api.pagination import NextCursor, PageQuery, read_page
 from service.db import audit, keys

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from service.api import examples
 from service.api.body import PostedJson, PostedSpec, parse_spec
 from service.api.conditional import ETAG, NOT_MODIFIED, ReadingDep
 from service.api.dependencies import (
@@ -22,6 +21,7 @@ from service.api.dependencies import (
     Priority,
     SettingsDep,
 )
+from service.api.examples import jobs as examples
 from service.api.openapi import JOB_LINKS, LOCATION, SPEC_BODY, answer_with, problems
 from service.api.pagination import NextCursor, PageQuery, read_page
 from service.api.placing import warn_of_device

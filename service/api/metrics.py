@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from service.api.monitoring import HttpMeters
+from service.api.middleware.monitoring import HttpMeters
 from service.api.openapi import problems
 from service.db import UNAVAILABLE, Database, gauges, reports
 from service.db.gauges import Load
@@ -35,7 +35,7 @@ subgrad_queue_age_seconds 0.0
 
 
 class Scrape:
-    """What a process of the API shows. `http` is counted by `service.api.monitoring`."""
+    """What a process of the API shows. `http` is counted by `service.api.middleware.monitoring`."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()

@@ -8,9 +8,11 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 
-from service.api import dataset_examples, examples, study_examples
 from service.api.errors import MEDIA_TYPE, PHRASES, PROBLEMS, ApiError, Problem
-from service.api.gate import OPEN_PATHS, needed_scope
+from service.api.examples import datasets as dataset_examples
+from service.api.examples import jobs as examples
+from service.api.examples import studies as study_examples
+from service.api.middleware.gate import OPEN_PATHS, needed_scope
 from service.api.negotiation import choose
 from service.api.validation import pointer
 from service.domain.errors import FieldError
@@ -195,7 +197,7 @@ _READING = ("get", "head")
 
 
 def _close(document: dict[str, Any]) -> None:
-    """Says of every operation what the gate asks of it: see `service.api.gate`."""
+    """Says of every operation what the gate asks of it: see `service.api.middleware.gate`."""
     document["components"]["securitySchemes"] = {
         _KEY: {
             "type": "http",

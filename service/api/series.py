@@ -8,9 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api import examples, tabular
+from service.api import tabular
 from service.api.dependencies import DatabaseDep, JobId
 from service.api.errors import invalid
+from service.api.examples import jobs as examples
 from service.api.negotiation import choose
 from service.api.openapi import joined_by_commas, problems
 from service.db import Database, Session, jobs, metrics, thinning

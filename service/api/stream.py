@@ -16,8 +16,8 @@ from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from starlette.concurrency import run_in_threadpool
 
 from service.api.errors import ApiError, invalid
-from service.api.gate import still_admits
-from service.api.head import wants_head
+from service.api.middleware.gate import still_admits
+from service.api.middleware.head import wants_head
 from service.db import UNAVAILABLE
 from service.domain.base import DomainModel
 

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, Field
 
-from service.api import study_examples as examples
 from service.api.body import PostedStudyDep
 from service.api.conditional import ETAG, NOT_MODIFIED, ReadingDep
 from service.api.dependencies import (
@@ -17,6 +16,7 @@ from service.api.dependencies import (
     SettingsDep,
     StudyId,
 )
+from service.api.examples import studies as examples
 from service.api.negotiation import choose
 from service.api.openapi import LOCATION, STUDY_BODY, STUDY_LINKS, answer_with, problems
 from service.api.pagination import NextCursor, PageQuery, read_page

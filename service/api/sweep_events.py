@@ -14,8 +14,9 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from service.api import examples, stream
+from service.api import stream
 from service.api.dependencies import DatabaseDep, SettingsDep, SweepId
+from service.api.examples import jobs as examples
 from service.api.openapi import problems
 from service.api.stream import LastEventId, documented
 from service.db import Database, sweeps

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, BaseModel, Field
 
-from service.api import examples
 from service.api.body import PostedSweepDep
 from service.api.conditional import ETAG, NOT_MODIFIED, ReadingDep
 from service.api.dependencies import (
@@ -19,6 +18,7 @@ from service.api.dependencies import (
     SweepId,
 )
 from service.api.errors import invalid
+from service.api.examples import jobs as examples
 from service.api.openapi import LOCATION, SWEEP_BODY, SWEEP_LINKS, answer_with, problems
 from service.api.pagination import NextCursor, PageQuery, read_page
 from service.api.placing import warn_of_device

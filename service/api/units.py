@@ -8,9 +8,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from service.api import examples
 from service.api.dependencies import DatabaseDep, JobId
 from service.api.errors import invalid
+from service.api.examples import jobs as examples
 from service.api.openapi import problems
 from service.db import jobs, metrics
 from service.db.metrics import UnitEpochs

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from pyarrow import parquet
 
-from service.api.dataset_examples import UPLOAD_CSV
+from service.api.examples.datasets import UPLOAD_CSV
 from service.db import Database
 from service.domain.limits import Limits
 from service.settings import Settings

@@ -7,9 +7,12 @@ import httpx
 import pytest
 from pydantic import TypeAdapter
 
-from service.api import access_examples, dataset_examples, diagnosis_examples, examples
 from service.api.datasets import DatasetPage
 from service.api.errors import PROBLEMS, Problem
+from service.api.examples import access as access_examples
+from service.api.examples import datasets as dataset_examples
+from service.api.examples import diagnosis as diagnosis_examples
+from service.api.examples import jobs as examples
 from service.api.identity import Caller, ChangePage
 from service.api.jobs import JobPage
 from service.api.sweeps import SweepPage

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute, Mount
 
 from service.api import pages
-from service.api.gate import OPEN_PATHS
+from service.api.middleware.gate import OPEN_PATHS
 from service.db import Database, keys
 from service.domain.access import Scope
 from service.settings import Settings

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from service.api.gate import OPEN_PATHS
+from service.api.middleware.gate import OPEN_PATHS
 from service.db import Database
 from tests.integration.api.owners import make_key, notice_keys, signed_in
 from tests.specs import SMALL

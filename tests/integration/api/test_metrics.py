@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Connection, event
 
 from service.api import create_app
-from service.api.gate import ADMIN_PATHS
+from service.api.middleware.gate import ADMIN_PATHS
 from service.db import Database, reports
 from service.db.reports import Process, Samples
 from service.domain.states import JobStatus

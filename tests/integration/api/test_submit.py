@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from service.api import examples
+from service.api.examples import jobs as examples
 from service.db import Database
 from tests.integration.api.problems import pointers, problem
 from tests.integration.db.record import announced, rows

@@ -106,7 +106,7 @@ def test_an_id_that_no_event_had_is_refused(
 def test_the_documented_event_has_the_form_of_a_real_one(
     http: httpx.Client, database: Database
 ) -> None:
-    from service.api import examples  # noqa: PLC0415
+    from service.api.examples import jobs as examples  # noqa: PLC0415
 
     sweep_id = queue_sweep(database, {"seed": [0]})
     cancel(database, members(database, sweep_id)[0])

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.api import examples
+from service.api.examples import jobs as examples
 from service.db import Database
 from service.domain.states import JobStatus, Outcome
 from tests.integration.api.problems import pointers, problem

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.api import examples
+from service.api.examples import jobs as examples
 from service.client import (
     AsyncSubgrad,
     MoveRefused,

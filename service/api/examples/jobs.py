@@ -1,4 +1,4 @@
-"""The examples of the API's document. A test submits each spec and builds each problem."""
+"""Examples of jobs, sweeps and what they measured."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -3,7 +3,7 @@
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.monitoring import route_of
+from service.api.middleware.monitoring import route_of
 from service.observability import tracing
 
 _FAILED = 500

@@ -1,6 +1,6 @@
 """Examples for the document: who asks, and who changed what."""
 
-from service.api.examples import JOB_ID
+from service.api.examples.jobs import JOB_ID
 
 _KEY_ID = "key_019ab3c0f3e07d1fa3b5c1d2e3f40516"
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from service.api import examples
+from service.api.examples import jobs as examples
 
 _LAYERS = f"/v1/jobs/{examples.JOB_ID}/layers?columns=epoch,layer,units,dead"
 

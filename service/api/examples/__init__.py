@@ -1,0 +1,1 @@
+"""The examples of the API's document. A test submits each spec and builds each problem."""

@@ -1,0 +1,1 @@
+"""What stands around every endpoint, outermost first. `service.api.app` puts them together."""
