@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 from numpy.typing import NDArray
-from sklearn.utils import Bunch
 
 from workers.training import engine
 from workers.training.stacked import StackedTorch
@@ -41,7 +40,7 @@ def given_diabetes(monkeypatch: pytest.MonkeyPatch) -> Callable[[Array, Array], 
     def give(features: Array, targets: Array) -> None:
         assert features.shape == (442, 10)
         assert targets.shape == (442,)
-        bunch = Bunch(data=features, target=targets)
-        monkeypatch.setattr("sklearn.datasets.load_diabetes", lambda: bunch)
+        given = {"diabetes": (features, targets)}
+        monkeypatch.setattr("workers.training.data._read_bundled", given.__getitem__)
 
     return give

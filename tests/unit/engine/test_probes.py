@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.utils import Bunch
 
 from service.domain.events import EpochEvent
 from service.domain.metrics import LayerMetrics
@@ -187,8 +186,8 @@ def test_a_channel_that_is_positive_at_one_position_of_one_example_is_alive(
     images = np.zeros((1797, 64))
     images[:, 63] = -1.0
     labels = np.arange(1797) % 10
-    bunch = Bunch(data=images, target=labels)
-    monkeypatch.setattr("sklearn.datasets.load_digits", lambda: bunch)
+    given = {"digits": (images, labels)}
+    monkeypatch.setattr("workers.training.data._read_bundled", given.__getitem__)
     network = {"kind": "cnn", "channels": [1], "kernel_size": 1, "hidden": []}
     data = {"name": "digits", "validation_fraction": 0, "scaling": "none"}
     changes = {"dataset": data, "loss": {"name": "cross_entropy"}, "network": network}
