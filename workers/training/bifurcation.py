@@ -68,7 +68,10 @@ class Bifurcation:
         """Yields after each mini-batch, so that the caller may stop there."""
         for first in range(0, len(self._draws), self._at_a_time):
             draws = self._draws[first : first + self._at_a_time]
-            group = _Group([draw.member for draw in draws], self._setting, self._workspace)
+            stacked = [draw.member for draw in draws]
+            if self._setting.device.type != "cpu":  # where a stack's size is part of the numbers
+                stacked += stacked[:1] * (self._at_a_time - len(draws))
+            group = _Group(stacked, self._setting, self._workspace)
             yield from group.run()
             differs, zeros = to_host(group.differs), to_host(group.zeros)
             for place, draw in enumerate(draws):

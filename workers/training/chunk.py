@@ -33,6 +33,8 @@ class Setting:
     device: torch.device
     optima: Mapping[Problem, Optimum]
     """Of linear networks, where they are known."""
+    threads: int = 1
+    """Of the host, for what it does beside a GPU. Without influence on the numbers."""
 
 
 class Chunk(ABC):
@@ -60,10 +62,10 @@ class Chunk(ABC):
             )
         return found
 
-    def look_at_the_start(self, readings: Readings) -> Iterator[None]:
+    def look_at_the_start(self, members: Sequence[Member], readings: Readings) -> Iterator[None]:
         """Adds to epoch 0 what is asked of untrained networks only."""
-        if self.members[0].spec.probes.activation_cost:
-            cost = ActivationCost(self.members, self.setting.shapes, self.setting.device)
+        if members[0].spec.probes.activation_cost:
+            cost = ActivationCost(members, self.setting.shapes, self.setting.device)
             yield from cost.run()
             readings.values.update(cost.readings())
 
@@ -98,3 +100,7 @@ class BackEnd(ABC):
     @abstractmethod
     def chunk_size(self, setting: Setting) -> int:
         """How many members at a time are fast. Without influence on the numbers."""
+
+    def room(self, setting: Setting) -> int | None:
+        """How many members of a cohort the device has memory for; the others wait. None: all."""
+        return None

@@ -23,6 +23,7 @@ def select_device(name: Literal["auto", "cpu", "cuda"]) -> torch.device:
 
 
 def free_bytes(device: torch.device) -> int:
-    """What a CUDA device has left for this process and others."""
+    """What a CUDA device has left for this process: what nobody holds, and what PyTorch keeps from
+    former tensors."""
     free, _total = torch.cuda.mem_get_info(device)
-    return int(free)
+    return int(free) + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)

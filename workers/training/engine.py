@@ -75,7 +75,7 @@ def train(
     back_end, keeping = back_end or choose_back_end(cohort.spec, device), keeping or Keeping()
     control = control or Control()
     try:
-        setting = _set_up(cohort, device, data_home, control)
+        setting = _set_up(cohort, device, data_home, control, threads)
     except InvalidData as error:
         yield FailedEvent(member=None, reason=Reason.INVALID_DATA, detail=str(error))
         return
@@ -91,7 +91,11 @@ def train(
 
 
 def _set_up(
-    cohort: Cohort, device: torch.device, data_home: Path | None, control: Control
+    cohort: Cohort,
+    device: torch.device,
+    data_home: Path | None,
+    control: Control,
+    threads: int,
 ) -> Setting:
     spec = cohort.spec
     data, shapes = load(spec, data_home), Shapes.of(spec)
@@ -104,6 +108,7 @@ def _set_up(
         batches=Batches(data.train.count, spec.batch_size, shapes.tile),
         device=device,
         optima=find_optima(problems, train, shapes.widths, lambda: control.is_over),
+        threads=threads,
     )
 
 
@@ -151,17 +156,30 @@ class _Training:
         return member in self._active
 
     def run(self, threads: int) -> Iterator[TrainingEvent]:
-        lanes = [Lane(chunks, self) for chunks in self._divide(threads)]
-        for result in self._work(lanes):
+        for members in self._turns():
+            yield from self._run(self._divide(members, threads))
+            if self._control.is_draining:
+                break
+        if self._active:  # drained
+            self._active.clear()
+            yield StoppedEvent(member=None)
+
+    def _turns(self) -> Iterator[Sequence[Member]]:
+        """As many at a time as there is room for; who was stopped meanwhile takes none."""
+        room = self._back_end.room(self._setting) or len(self._members)
+        for first in range(0, len(self._members), room):
+            members = [m for m in self._members[first : first + room] if self.is_active(m.id)]
+            if members:
+                yield members
+
+    def _run(self, divided: list[list[Chunk]]) -> Iterator[TrainingEvent]:
+        for result in self._work([Lane(chunks, self) for chunks in divided]):
             if self._control.pending:
                 yield from self._stop_members()
             if isinstance(result, TrainedEpoch):
                 yield from self._report(result)
             elif isinstance(result, SavedEpoch):
                 self._save(result)
-        if self._active:  # drained
-            self._active.clear()
-            yield StoppedEvent(member=None)
 
     def _work(self, lanes: list[Lane]) -> Iterator[Result | None]:
         if len(lanes) == 1:
@@ -169,18 +187,18 @@ class _Training:
         return side_by_side(lanes)
 
     @torch.inference_mode()
-    def _divide(self, threads: int) -> list[list[Chunk]]:
+    def _divide(self, members: Sequence[Member], threads: int) -> list[list[Chunk]]:
         """The chunks of each lane: as equal as can be, and no larger than is fast. Members that
         are at different epochs are in different chunks; whose steps take the same stand together.
         """
-        setting, count = self._setting, len(self._members)
+        setting, count = self._setting, len(members)
         lanes = min(threads, count) if setting.device.type == "cpu" else 1
         makers = [self._back_end.lane(setting) for _ in range(lanes)]
         fast = self._back_end.chunk_size(setting)
         divided: list[list[Chunk]] = [[] for _ in range(lanes)]
         chunks = 0
-        for epoch, members in self._by_epoch().items():
-            for part in _parts(members, lanes, fast):
+        for epoch, group in self._by_epoch(members).items():
+            for part in _parts(group, lanes, fast):
                 lane = chunks % lanes
                 chunk = makers[lane](part, self._state(part))
                 chunk.epoch = epoch
@@ -188,9 +206,9 @@ class _Training:
                 chunks += 1
         return [lane for lane in divided if lane]
 
-    def _by_epoch(self) -> dict[int, list[Member]]:
+    def _by_epoch(self, members: Sequence[Member]) -> dict[int, list[Member]]:
         groups: dict[int, list[Member]] = {}
-        for member in sorted(self._members, key=lambda member: needs(member.spec.optimizer)):
+        for member in sorted(members, key=lambda member: needs(member.spec.optimizer)):
             groups.setdefault(self.resumed.get(member.id, -1), []).append(member)
         return groups
 

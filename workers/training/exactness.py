@@ -1,4 +1,5 @@
-"""What keeps a member's numbers independent of its cohort and of the number of threads.
+"""What keeps a member's numbers independent of its cohort and of the number of threads on a CPU. On
+a GPU it is the fixed size of stacks, see `filling`.
 
 Batched matrix products choose their kernel by size, and with it the order of summation. Measured
 with torch 2.13 and MKL (K = 1 to 64, 1 to 4 threads, bit for bit):

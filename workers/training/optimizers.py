@@ -28,8 +28,12 @@ class Plan:
 
     table: Array
     """[S, n, K] in float64: for each step n numbers a member, the first minus the step size."""
-    rates: list[Rates]
-    """The same as tensors in the working precision, per step."""
+    stacked: Tensor
+    """The same in the working precision, on the device."""
+
+    def by_step(self) -> list[Rates]:
+        """Views of `stacked`."""
+        return [row.unbind(0) for row in self.stacked[..., None, None]]
 
     @property
     def step_sizes(self) -> Array:
@@ -93,7 +97,7 @@ class OptimizerKernel:
         """For the steps from `first_step`, counted from 1, with learning rates [S, K]."""
         table = self.table(first_step, rates)
         stacked = torch.from_numpy(table).to(self.shapes.work).to(self.device)
-        return Plan(table=table, rates=[row.unbind(0) for row in stacked[..., None, None]])
+        return Plan(table=table, stacked=stacked)
 
     def table(self, first_step: int, rates: Array) -> Array:
         """[S, n, K] of these steps."""

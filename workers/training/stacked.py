@@ -4,10 +4,13 @@ in any precision.
 Legend: K members, U units of a hidden layer.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from workers.training.activations import UnitCounts
 from workers.training.arrays import Array, transfer
@@ -16,17 +19,21 @@ from workers.training.chunk import BackEnd, Chunk, ChunkMaker, Setting
 from workers.training.cohort import Member
 from workers.training.device import free_bytes
 from workers.training.evaluation import Evaluator, PassSums, Slice, UnitProbes, slices
+from workers.training.filling import FilledChunk
 from workers.training.network import Workspace
 from workers.training.probes import RankSamples, norms_of
 from workers.training.readings import EpochFindings, PassFindings, Readings, judge
+from workers.training.recording import Recording, StepBlocks, records
 from workers.training.state import State
 from workers.training.step import Stepper
 
 CACHE_BYTES = 16 << 20
-GPU_BYTES = 1 << 30
+GPU_BYTES = 256 << 20
+GPU_MEMBERS = 64
+"""As many as a cohort usually has (`SUBGRAD_COHORT_SIZE`)."""
 GPU_SHARE = 4
-"""A stack gets one part in so many of a GPU's free memory: the passes over the data and PyTorch's
-own workspaces need as much again, and other processes may train there too."""
+"""A cohort's stacks get one part in so many of a GPU's free memory: the passes over the data and
+PyTorch's own workspaces need as much again, and other processes may train there too."""
 
 
 class StackedTorch(BackEnd):
@@ -39,25 +46,50 @@ class StackedTorch(BackEnd):
         self._free_bytes = free_bytes
 
     def lane(self, setting: Setting) -> ChunkMaker:
-        workspace, fast = Workspace(), self.chunk_size(setting)
-        return lambda members, state: StackedChunk(members, setting, state, workspace, fast)
+        workspace, size = Workspace(), self.chunk_size(setting)
+
+        def stack(members: Sequence[Member], state: State, real: int) -> StackedChunk:
+            places = Places(at_a_time=size, real=real)
+            return StackedChunk(members, setting, state, workspace, places)
+
+        if setting.device.type == "cpu":
+            return lambda members, state: stack(members, state, len(members))
+        return lambda members, state: FilledChunk(members, setting, state, stack, size)
 
     def chunk_size(self, setting: Setting) -> int:
-        """As many as keep parameters, gradients and activations within the cache, or on a GPU
-        within a part of the free memory; between 1 and 128."""
+        """As many as keep parameters, gradients and activations within the cache; on a GPU as many
+        as it takes to keep it busy. A power of two, from the spec alone: on a GPU the number of
+        stacked members is part of the numbers."""
+        on_cpu = setting.device.type == "cpu"
+        most, budget = (128, CACHE_BYTES) if on_cpu else (GPU_MEMBERS, GPU_BYTES)
+        fits = max(1, min(most, budget // self._bytes_each(setting)))
+        return 1 << (fits.bit_length() - 1)
+
+    def room(self, setting: Setting) -> int | None:
+        if setting.device.type == "cpu":
+            return None
+        size = self.chunk_size(setting)
+        free = self._free_bytes(setting.device) // GPU_SHARE
+        return max(1, free // (size * self._bytes_each(setting))) * size
+
+    def _bytes_each(self, setting: Setting) -> int:
+        """Of a member that trains."""
         shapes, batches = setting.shapes, setting.batches
         sides = zip(shapes.padded_fan_ins, shapes.padded_widths[1:], strict=True)
         parameters, features = sum(i * o for i, o in sides), shapes.padded_widths[0]
         per_example = 3 * sum(shapes.computed) + features + 2 * sum(shapes.gathered)
         values = 2 * parameters + batches.rows * per_example
-        size = values * torch.finfo(shapes.work).bits // 8
-        fits = max(1, min(128, self._budget(setting.device) // size))
-        return 1 << (fits.bit_length() - 1)
+        return values * torch.finfo(shapes.work).bits // 8
 
-    def _budget(self, device: torch.device) -> int:
-        if device.type == "cpu":
-            return CACHE_BYTES
-        return min(GPU_BYTES, self._free_bytes(device) // GPU_SHARE)
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Of a stack."""
+
+    at_a_time: int
+    """How many networks at a time are fast."""
+    real: int
+    """Members from that place on only fill the stack."""
 
 
 class StackedChunk(Chunk):
@@ -69,11 +101,10 @@ class StackedChunk(Chunk):
         setting: Setting,
         state: State,
         workspace: Workspace,
-        fast: int,
+        places: Places,
     ) -> None:
-        """`fast`: how many networks at a time are."""
         super().__init__(members, setting, state)
-        self._workspace, self._fast = workspace, fast
+        self._workspace, self._places = workspace, places
         shapes = setting.shapes
         whole = Slice(self.members, state, shapes, workspace)
         self._network = whole.network
@@ -88,11 +119,15 @@ class StackedChunk(Chunk):
             batches=setting.batches,
         )
         self._ranks = RankSamples(len(members), setting.train.count, shapes, setting.device)
+        self._left: dict[str, Tensor] = {}
+        self._steps = StepBlocks(self._stepper, records=records(setting.device, self._network))
+        self._recorded_passes = Recording()
 
     def keep(self, rows: Sequence[int]) -> "StackedChunk":
         members = [self.members[row] for row in rows]
         state = self.state.select(rows)
-        return StackedChunk(members, self.setting, state, self._workspace, self._fast)
+        places = replace(self._places, real=len(members))
+        return StackedChunk(members, self.setting, state, self._workspace, places)
 
     def run_epoch(self, epoch: int) -> Iterator[Readings | None]:
         """Yields None after each step and each block of a pass."""
@@ -100,11 +135,8 @@ class StackedChunk(Chunk):
         stepper.start_epoch(epoch)
         if epoch > 0:
             yield from self.train_epoch(epoch)
-        probes = UnitProbes(self._ranks)
-        train, validation = PassSums(), PassSums()
-        yield from self._train.run(train, probes)
-        yield from self._validation.run(validation)
-        found = self._findings(self._transfer(probes, train, validation))
+        yield from self._evaluate()
+        found = self._findings(transfer(self._left))
         readings = judge(
             found,
             stepper.measures,
@@ -117,30 +149,37 @@ class StackedChunk(Chunk):
         yield readings
 
     def _look_at_the_start(self, readings: Readings) -> Iterator[None]:
-        yield from self.look_at_the_start(readings)
-        if self.members[0].spec.probes.bifurcation_draws:
-            zone = Bifurcation(self.members, self.setting, self._workspace, at_a_time=self._fast)
+        real = self.members[: self._places.real]
+        yield from self.look_at_the_start(real, readings)
+        if real[0].spec.probes.bifurcation_draws:
+            zone = Bifurcation(
+                real, self.setting, self._workspace, at_a_time=self._places.at_a_time
+            )
             yield from zone.run()
             readings.values.update(zone.readings())
 
     def train_epoch(self, epoch: int) -> Iterator[None]:
-        setting, stepper = self.setting, self._stepper
-        for order in setting.batches.order(self.members, epoch, setting.device):
-            plan = stepper.plan(order)
-            for s, (rows, real) in enumerate(zip(order.rows, order.real, strict=True)):
-                stepper.step(s, rows, real, plan.rates[s])
-                yield None
-            stepper.fold(plan)
+        for order in self.setting.batches.order(self.members, epoch, self.setting.device):
+            plan = self._stepper.plan(order)
+            yield from self._steps.run(order, plan)
+            self._stepper.fold(plan)
 
-    def _transfer(
-        self, probes: UnitProbes, train: PassSums, validation: PassSums
-    ) -> dict[str, Array]:
-        """Everything that the epoch left on the device, in one transfer."""
-        left = train.tensors("train") | validation.tensors("validation")
-        left |= probes.ranks.eigenvalues()
+    def _passes(self) -> Iterator[None]:
+        """Over both parts. Leaves what is measured on the device."""
+        probes = UnitProbes(self._ranks)
+        train, validation = PassSums(), PassSums()
+        yield from self._train.run(train, probes)
+        yield from self._validation.run(validation)
+        self._left = train.tensors("train") | validation.tensors("validation")
         for i, tally in enumerate(probes.tallies):
-            left |= {f"{name}/{i}": sums for name, sums in tally.sums().items()}
-        return transfer(left)
+            self._left |= {f"{name}/{i}": sums for name, sums in tally.sums().items()}
+
+    def _evaluate(self) -> Iterator[None]:
+        if self._steps.records:
+            self._recorded_passes.run(lambda: deque(self._passes(), maxlen=0))
+            yield None
+        else:
+            yield from self._passes()
 
     def _findings(self, found: dict[str, Array]) -> EpochFindings:
         def of_part(name: str) -> PassFindings:
@@ -156,7 +195,7 @@ class StackedChunk(Chunk):
             train=of_part("train"),
             validation=of_part("validation"),
             units=[self._unit_counts(found, i, units) for i, units in enumerate(hidden)],
-            eigenvalues=[found[f"eigenvalues/{i}"] for i in range(len(hidden))],
+            eigenvalues=self._ranks.eigenvalues(self._places.real, self.setting.threads),
             positions=shapes.positions[: len(hidden)],
             weight_norms=norms_of([p.to(shapes.work) for p in self.state.parameters], shapes),
             of_weights=self.of_weights(),
@@ -166,7 +205,7 @@ class StackedChunk(Chunk):
         sums = {
             name.removesuffix(f"/{i}"): np.ascontiguousarray(values[:, :units])
             for name, values in found.items()
-            if name.endswith(f"/{i}") and not name.startswith("eigenvalues")
+            if name.endswith(f"/{i}")
         }
         examples = self.setting.train.count * self.setting.shapes.positions[i]
         return self._network.kernels[i].judge(sums, examples)

@@ -120,8 +120,8 @@ class Stepper:
 
     def plan(self, order: OrderBlock) -> Plan:
         """The numbers of the block's steps."""
-        first = self._state.step + 1
-        return self._optimizer.plan(first, learning_rates(self._members, first, order.steps))
+        first, steps = self._state.step + 1, len(order.real)
+        return self._optimizer.plan(first, learning_rates(self._members, first, steps))
 
     def step(self, s: int, rows: Tensor, real: int, rates: Rates) -> None:
         """Step `s` of the block: gather, forward, loss, backward, update."""
@@ -149,7 +149,10 @@ class Stepper:
         if self._shapes.is_mixed:
             for work, parameter in zip(self._work, self._parameters, strict=True):
                 parameter.copy_(work)
-        self._state.step += 1
+
+    def advance(self, steps: int) -> None:
+        """So many more were taken."""
+        self._state.step += steps
 
     def _at_z(self, i: int, layer: HiddenBuffers) -> None:
         network = self._network
@@ -207,7 +210,7 @@ class Stepper:
 
     def fold(self, plan: Plan) -> None:
         """Takes the block's log into the epoch's measurements. Waits for the device."""
-        steps = len(plan.rates)
+        steps = len(plan.table)
         gradients = self._gradient_norms.read(steps)
         directions = gradients if self._moves_along_gradient else self._direction_norms.read(steps)
         log = StepLog(

@@ -53,11 +53,19 @@ class PartTensors:
 class OrderBlock:
     """The order of some consecutive steps."""
 
-    steps: int
-    rows: list[Tensor]
-    """Per step [K * R]: which example each row of each member is; N for padding."""
-    real: list[int]
+    rows: Tensor
+    """[S, K, R] in int32: which example each row of each member is; N for padding."""
+    real: tuple[int, ...]
     """Per step: examples of the batch."""
+    last_rows: int
+    """R of the last step, whose batch may be the smaller one."""
+
+    def by_step(self) -> list[Tensor]:
+        """Per step [K * R]. Views of `rows`, but for a smaller batch."""
+        cut = [row.view(-1) for row in self.rows]
+        if self.last_rows < self.rows.shape[2]:
+            cut[-1] = self.rows[-1, :, : self.last_rows].reshape(-1)
+        return cut
 
 
 class Batches:
@@ -80,15 +88,13 @@ class Batches:
     def permutations(self, members: Sequence[Member], epoch: int) -> Tensor:
         """[K, N] in int32: the examples in each member's order. Drawn on the CPU from each
         member's stream, so that it is the same on every device."""
-        orders = [
-            torch.randperm(
-                self.count,
-                generator=stream(member.spec.seed, "order", epoch),
-                dtype=torch.int32,
-            )
-            for member in members
-        ]
-        return torch.stack(orders)
+        seeds = [member.spec.seed for member in members]
+        drawn = {seed: self._permutation(seed, epoch) for seed in set(seeds)}
+        return torch.stack([drawn[seed] for seed in seeds])
+
+    def _permutation(self, seed: int, epoch: int) -> Tensor:
+        generator = stream(seed, "order", epoch)
+        return torch.randperm(self.count, generator=generator, dtype=torch.int32)
 
     def order(
         self, members: Sequence[Member], epoch: int, device: torch.device
@@ -108,12 +114,8 @@ class Batches:
         whole = examples.shape[1] // self.batch
         full = examples[:, : whole * self.batch].view(K, whole, self.batch)
         rows[:whole, :, : self.batch] = full.transpose(0, 1)
-        real = [self.batch] * steps
+        real, last_rows = [self.batch] * steps, self.rows
         if whole < steps:
             rows[-1, :, : self.last] = examples[:, whole * self.batch :]
-            real[-1] = self.last
-        rows = rows.to(device)
-        cut = [row.view(-1) for row in rows]
-        if whole < steps:
-            cut[-1] = rows[-1, :, : self.last_rows].reshape(-1)
-        return OrderBlock(steps=steps, rows=cut, real=real)
+            real[-1], last_rows = self.last, self.last_rows
+        return OrderBlock(rows=rows.to(device), real=tuple(real), last_rows=last_rows)

@@ -8,8 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from workers.training import engine
-from workers.training.stacked import StackedTorch
+from tests.unit.engine.running import taking_turns
 
 Array = NDArray[Any]
 
@@ -23,13 +22,11 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="module", params=["chosen", "stacked-torch"])
-def back_end(request: pytest.FixtureRequest) -> Iterator[str]:
+def back_end(request: pytest.FixtureRequest) -> Iterator[None]:
     """Everything here holds for the back end that a spec gets, and for the one that serves where
     the native kernel cannot be built."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "stacked-torch":
-            patch.setattr(engine, "choose_back_end", lambda _spec, _device: StackedTorch())
-        yield request.param
+    with taking_turns(request.param):
+        yield
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import pytest
 import torch
 
 from service.domain.events import EndEvent, EpochEvent, StoppedEvent, TrainingEvent
@@ -14,6 +15,24 @@ from workers.training.chunk import BackEnd
 from workers.training.stacked import StackedTorch
 
 CPU = torch.device("cpu")
+
+DEVICE = CPU
+"""Where trainings run that name no device. Set by `taking_turns`."""
+
+ALL_TURNS = ["chosen", "stacked-torch", pytest.param("cuda", marks=pytest.mark.gpu)]
+
+
+@contextmanager
+def taking_turns(turn: str) -> Iterator[None]:
+    """While it is the turn of the back end that a spec gets, of stacked PyTorch, or of a GPU."""
+    with pytest.MonkeyPatch.context() as patch:
+        if turn == "stacked-torch":
+            patch.setattr(engine, "choose_back_end", lambda _spec, _device: StackedTorch())
+        elif turn == "cuda":
+            if not torch.cuda.is_available():
+                pytest.skip("NO CUDA DEVICE HERE")
+            patch.setitem(globals(), "DEVICE", torch.device("cuda"))
+        yield
 
 
 @dataclass(kw_only=True)
@@ -81,12 +100,12 @@ def run_all(
     specs: Iterable[JobSpec],
     *,
     control: Control | None = None,
-    device: torch.device = CPU,
+    device: torch.device | None = None,
     back_end: BackEnd | None = None,
 ) -> list[Story]:
     """Trains the specs as one cohort, to the end."""
     cohort = cohort_of(specs)
-    events = train(cohort, device=device, control=control, back_end=back_end)
+    events = train(cohort, device=device or DEVICE, control=control, back_end=back_end)
     return stories_of(events, len(cohort.members))
 
 

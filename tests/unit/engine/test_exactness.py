@@ -2,14 +2,14 @@
 however many threads. Compared is everything but the wall time."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from service.domain.spec import JobSpec
+from tests.unit.engine import running
 from tests.unit.engine.running import (
-    CPU,
     cohort_of,
     is_told_already,
     run_all,
@@ -30,6 +30,13 @@ TARGETS: dict[str, Any] = {
 DISTANCES: dict[str, Any] = TARGETS | {"loss": {"name": "mae"}}
 RATES = (0.1, 0.01, 0.3, 0.0, 0.03)
 STACK = 64
+
+
+@pytest.fixture(autouse=True, scope="module", params=running.ALL_TURNS)
+def back_end(request: pytest.FixtureRequest) -> Iterator[None]:
+    """On a GPU too."""
+    with running.taking_turns(request.param):
+        yield
 
 
 def members(count: int = STACK, **changes: Any) -> list[JobSpec]:
@@ -333,7 +340,7 @@ def test_members_that_are_stopped_leave_the_others_as_they_are(
     specs = members(7, optimizer=optimizer, network=network, epochs=4)
     once(specs[0])
     control, told = Control(), []
-    for event in train(cohort_of(specs), device=CPU, control=control):
+    for event in train(cohort_of(specs), device=running.DEVICE, control=control):
         told.append(event)
         if event.kind == "epoch" and event.metrics.epoch == 1:
             for name in "012345":

@@ -9,7 +9,7 @@ import torch
 from service.domain.events import EpochEvent
 from service.domain.spec import JobSpec
 from tests.unit.engine.running import CPU, run_all
-from workers.training import DeviceUnavailable, select_device
+from workers.training import DeviceUnavailable, select_device, stacked
 from workers.training.step import Stepper
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="NO CUDA DEVICE HERE")
@@ -19,6 +19,9 @@ CUDA = torch.device("cuda")
 @pytest.fixture(autouse=True, scope="module")
 def back_end() -> None:
     """Only stacked PyTorch trains on a GPU."""
+
+
+ADAM = {"name": "adam", "learning_rate": 0.01, "clip_grad_norm": 1.0}
 
 
 def members(count: int, **changes: Any) -> list[JobSpec]:
@@ -86,6 +89,52 @@ def test_a_member_is_the_same_in_every_stack_on_cuda(precision: str) -> None:
 def test_a_run_on_cuda_can_be_repeated() -> None:
     specs = members(3, activation={"name": "rrelu"})
     assert bits(specs) == bits(specs)
+
+
+@pytest.mark.gpu
+@needs_cuda
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"activation": {"name": "prelu"}, "optimizer": ADAM},
+        {"network": {"hidden": [9, 5], "normalization": "batch"}, "precision": "bfloat16"},
+        {"network": {"hidden": [9, 5], "normalization": "layer"}, "precision": "float16"},
+        {
+            "network": {"kind": "cnn", "channels": [4, 6], "hidden": [8]},
+            "dataset": {"name": "digits"},
+            "batch_size": 256,
+        },
+        {"dataset": {"name": "diabetes"}, "loss": {"name": "mae"}, "precision": "float32"},
+    ],
+    ids=str,
+)
+def test_a_recorded_program_has_the_numbers_of_one_that_is_launched_kernel_by_kernel(
+    changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs = members(5, epochs=5, **changes)
+    recorded, replays = bits(specs), []
+    replay = torch.cuda.CUDAGraph.replay
+
+    def counted(graph: torch.cuda.CUDAGraph) -> None:
+        replays.append(graph)
+        replay(graph)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.cuda.CUDAGraph, "replay", counted)
+        assert bits(specs) == recorded
+    assert len(replays) == 4 + 5  # of five epochs of steps, and six of passes, all but the first
+    monkeypatch.setattr(stacked, "records", lambda *_: False)
+    assert bits(specs) == recorded
+    assert bits(specs[3:4]) == recorded[3:4]
+
+
+@pytest.mark.gpu
+@needs_cuda
+def test_weight_draws_are_judged_alike_in_every_stack_on_cuda() -> None:
+    specs = members(3, epochs=0, precision="float16", probes={"bifurcation_draws": 45})
+    together = bits(specs)
+    assert [bits([spec])[0] for spec in specs] == together
 
 
 @pytest.mark.gpu

@@ -1,6 +1,7 @@
 """A training that is interrupted at an epoch's end and goes on has the numbers of one that never
 stopped, to the bit; and what it ends with are the same weights."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,8 @@ import torch
 
 from service.domain.events import EpochEvent, StartedEvent
 from service.domain.spec import JobSpec
-from tests.unit.engine.running import CPU, Story, cohort_of, stories_of
+from tests.unit.engine import running
+from tests.unit.engine.running import Story, cohort_of, stories_of
 from workers.training import Control, Keeping, train
 from workers.training.checkpoint import Checkpoint, UnusableCheckpoint
 
@@ -18,6 +20,13 @@ CLASSES: dict[str, Any] = {
     "dataset": {"name": "blobs", "size": 60, "centers": 3, "noise": 4.0},
     "loss": {"name": "cross_entropy"},
 }
+
+
+@pytest.fixture(autouse=True, scope="module", params=running.ALL_TURNS)
+def back_end(request: pytest.FixtureRequest) -> Iterator[None]:
+    """On a GPU too."""
+    with running.taking_turns(request.param):
+        yield
 
 
 @dataclass(kw_only=True)
@@ -50,7 +59,7 @@ def specs(count: int = 5, **changes: Any) -> list[JobSpec]:
 
 def whole(jobs: list[JobSpec], shelf: Shelf) -> list[Story]:
     keeping = Keeping(store=shelf)
-    return stories_of(train(cohort_of(jobs), device=CPU, keeping=keeping), len(jobs))
+    return stories_of(train(cohort_of(jobs), device=running.DEVICE, keeping=keeping), len(jobs))
 
 
 def interrupted(jobs: list[JobSpec], shelf: Shelf, *, after_epoch: int, threads: int = 1) -> None:
@@ -58,7 +67,7 @@ def interrupted(jobs: list[JobSpec], shelf: Shelf, *, after_epoch: int, threads:
     control = Control()
     keeping = Keeping(store=shelf)
     for event in train(
-        cohort_of(jobs), device=CPU, control=control, keeping=keeping, threads=threads
+        cohort_of(jobs), device=running.DEVICE, control=control, keeping=keeping, threads=threads
     ):
         if isinstance(event, EpochEvent) and event.metrics.epoch == after_epoch:
             control.drain()
@@ -66,7 +75,9 @@ def interrupted(jobs: list[JobSpec], shelf: Shelf, *, after_epoch: int, threads:
 
 def resumed(jobs: list[JobSpec], shelf: Shelf, **given: Any) -> list[Story]:
     keeping = Keeping(store=shelf, checkpoints=dict(shelf.checkpoints))
-    return stories_of(train(cohort_of(jobs), device=CPU, keeping=keeping, **given), len(jobs))
+    return stories_of(
+        train(cohort_of(jobs), device=running.DEVICE, keeping=keeping, **given), len(jobs)
+    )
 
 
 OPTIMIZERS: list[dict[str, Any]] = [
@@ -117,7 +128,7 @@ def test_a_member_goes_on_alone_from_what_it_was_in_a_cohort() -> None:
     stories = whole(jobs, Shelf())
     interrupted(jobs, shelf, after_epoch=2)
     keeping = Keeping(checkpoints={"0": shelf.checkpoints["2"]})
-    (alone,) = stories_of(train(cohort_of(jobs[2:]), device=CPU, keeping=keeping), 1)
+    (alone,) = stories_of(train(cohort_of(jobs[2:]), device=running.DEVICE, keeping=keeping), 1)
     assert alone.bits == stories[2].bits[-len(alone.bits) :]
     assert len(alone.epochs) < len(stories[2].epochs)
 
@@ -127,7 +138,11 @@ def test_checkpoints_come_when_their_time_has_come() -> None:
     seconds = iter(range(10**6))
     shelf = Shelf()
     keeping = Keeping(store=shelf, every_s=12.0)
-    list(train(cohort_of(specs(1)), device=CPU, keeping=keeping, clock=lambda: next(seconds)))
+    list(
+        train(
+            cohort_of(specs(1)), device=running.DEVICE, keeping=keeping, clock=lambda: next(seconds)
+        )
+    )
     assert shelf.epochs["0"]
     assert 6 not in shelf.epochs["0"]
     assert len(shelf.epochs["0"]) < 6
@@ -142,7 +157,9 @@ def test_a_checkpoint_of_other_code_is_left_aside() -> None:
     for payload in (other.to_bytes(), b"", b"\x00" * 8, shelf.checkpoints["0"][:-9]):
         shelf.checkpoints["0"] = payload
         events = list(
-            train(cohort_of(jobs), device=CPU, keeping=Keeping(checkpoints={"0": payload}))
+            train(
+                cohort_of(jobs), device=running.DEVICE, keeping=Keeping(checkpoints={"0": payload})
+            )
         )
         assert isinstance(events[0], StartedEvent)
         assert events[0].resumed == {}
@@ -157,7 +174,7 @@ def test_garbage_is_no_checkpoint() -> None:
 def test_a_drained_training_says_that_it_stopped() -> None:
     control = Control()
     control.drain()
-    (story,) = stories_of(train(cohort_of(specs(1)), device=CPU, control=control), 1)
+    (story,) = stories_of(train(cohort_of(specs(1)), device=running.DEVICE, control=control), 1)
     assert story.was_stopped
     assert story.end is None
 

@@ -8,7 +8,7 @@ from tests.specs import job_spec
 from workers.training.chunk import Setting
 from workers.training.data import load
 from workers.training.shapes import Shapes
-from workers.training.stacked import GPU_BYTES, GPU_SHARE, StackedTorch
+from workers.training.stacked import GPU_SHARE, StackedTorch
 from workers.training.tensors import Batches, PartTensors
 
 CPU = torch.device("cpu")
@@ -44,34 +44,41 @@ def wide() -> JobSpec:
 
 
 @pytest.mark.parametrize(
+    ("hidden", "members"), [([16], 64), ([1024, 1024], 16), ([4096, 4096], 1)], ids=str
+)
+def test_on_a_gpu_the_spec_alone_says_how_many_are_stacked(hidden: list[int], members: int) -> None:
+    spec = wide().model_copy(
+        update={"network": wide().network.model_copy(update={"hidden": hidden})}
+    )
+    for free in (1, 10**12):
+        assert StackedTorch(lambda _device, f=free: f).chunk_size(setting(spec, "cuda")) == members
+
+
+@pytest.mark.parametrize(
     ("free", "members"),
     [
-        (1, 1),  # one member has to fit, whatever is said
-        (GPU_SHARE * 10_000_000, 1),
-        (GPU_SHARE * 20_000_000, 2),
-        (GPU_SHARE * 170_000_000, 16),
+        (1, 16),  # one stack has to fit, whatever is said
+        (GPU_SHARE * 320_000_000, 32),
+        (GPU_SHARE * 1_600_000_000, 160),
     ],
 )
-def test_on_a_gpu_a_stack_takes_a_part_of_the_free_memory(free: int, members: int) -> None:
+def test_on_a_gpu_as_many_stacks_train_as_the_free_memory_has_room_for(
+    free: int, members: int
+) -> None:
     asked: list[torch.device] = []
 
     def free_bytes(device: torch.device) -> int:
         asked.append(device)
         return free
 
-    size = StackedTorch(free_bytes).chunk_size(setting(wide(), "cuda"))
-    assert (size, asked) == (members, [torch.device("cuda")])
-
-
-def test_more_free_memory_than_is_fast_makes_no_larger_stacks() -> None:
-    enough = StackedTorch(lambda _device: GPU_SHARE * GPU_BYTES)
-    plenty = StackedTorch(lambda _device: 100 * GPU_BYTES)
-    assert enough.chunk_size(setting(wide(), "cuda")) == 64
-    assert plenty.chunk_size(setting(wide(), "cuda")) == 64
+    room = StackedTorch(free_bytes).room(setting(wide(), "cuda"))
+    assert (room, asked) == (members, [torch.device("cuda")])
 
 
 def test_on_a_cpu_a_stack_fits_the_cache_and_nobody_asks_a_gpu() -> None:
     def free_bytes(_device: torch.device) -> int:
         raise AssertionError("there is none")
 
-    assert StackedTorch(free_bytes).chunk_size(setting(wide(), "cpu")) == 1
+    back_end, on_cpu = StackedTorch(free_bytes), setting(wide(), "cpu")
+    assert back_end.chunk_size(on_cpu) == 1
+    assert back_end.room(on_cpu) is None

@@ -152,7 +152,7 @@ class NativeChunk(Chunk):
             learning_rates=self.last_rates() if epoch else None,
         )
         if epoch == 0:
-            yield from self.look_at_the_start(readings)
+            yield from self.look_at_the_start(self.members, readings)
         yield readings
 
     def train_epoch(self, epoch: int) -> Iterator[None]:
@@ -222,7 +222,6 @@ class NativeChunk(Chunk):
             losses, scores = self._sums[name].T
             return PassFindings(part=getattr(self.setting, name), losses=losses, scores=scores)
 
-        eigenvalues = self._ranks.eigenvalues()
         hidden = self.setting.shapes.hidden
         return EpochFindings(
             train=of_part("train"),
@@ -231,7 +230,7 @@ class NativeChunk(Chunk):
                 _unit_counts(sums, units)
                 for sums, units in zip(self._unit_sums, hidden, strict=True)
             ],
-            eigenvalues=[eigenvalues[f"eigenvalues/{i}"].numpy() for i in range(len(hidden))],
+            eigenvalues=self._ranks.eigenvalues(len(self.members)),
             positions=[1] * len(hidden),
             weight_norms=norms_of(self.state.parameters, self.setting.shapes),
             of_weights=self.of_weights(),

@@ -10,11 +10,14 @@ Legend: K members, L hidden layers, R rows of the sample (examples times positio
 padded), U units (padded).
 """
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from workers.training.arrays import Array
+from workers.training.arrays import Array, to_host
 from workers.training.exactness import TILE, padded, product
 from workers.training.shapes import Shapes
 
@@ -55,22 +58,30 @@ class RankSamples:
             left, right = right, left
         product(left, right, out)
 
-    def eigenvalues(self) -> dict[str, Tensor]:
-        """`eigenvalues/i` [K, n] for each layer; NaN where its Gram matrix is not finite."""
-        found: dict[int, Tensor] = {}
+    def eigenvalues(self, real: int, threads: int = 1) -> list[Array]:
+        """Per layer [K, n]; NaN where its Gram matrix is not finite, and for
+        the members from `real` on, who only fill the stack. Waits for the device."""
+        found: dict[int, Iterator[Array]] = {}
         for size, joined in self._joined.items():
-            matrices = joined.view(-1, size, size)
+            matrices = joined[:, :real].reshape(-1, size, size)
             is_finite = matrices.diagonal(0, 1, 2).sum(1).isfinite()[:, None]
             matrices.masked_fill_(is_finite.logical_not()[:, :, None], 0.0)
-            values = torch.linalg.eigvalsh(matrices)
-            found[size] = torch.where(is_finite, values, torch.nan).view(joined.shape[:3])
-        places = dict.fromkeys(self._joined, 0)
-        named: dict[str, Tensor] = {}
-        for layer, matrix in enumerate(self.grams):
-            size = matrix.shape[1]
-            named[f"eigenvalues/{layer}"] = found[size][places[size]]
-            places[size] += 1
-        return named
+            values = to_host(torch.where(is_finite, _decompose(matrices, threads), torch.nan))
+            of_all = np.full(joined.shape[:3], np.nan)
+            of_all[:, :real] = values.reshape(-1, real, size)
+            found[size] = iter(of_all)
+        return [next(found[gram.shape[1]]) for gram in self.grams]
+
+
+def _decompose(matrices: Tensor, threads: int) -> Tensor:
+    """Eigenvalues [M, n] of [M, n, n], by the host's LAPACK, matrix by matrix: a GPU, which takes
+    them one by one too, needs three times as long for each, so its host does it by threads."""
+    if matrices.device.type == "cpu":
+        values: Tensor = torch.linalg.eigvalsh(matrices)
+        return values
+    parts = matrices.cpu().tensor_split(threads)
+    with ThreadPoolExecutor(threads) as pool:
+        return torch.cat(list(pool.map(torch.linalg.eigvalsh, parts))).to(matrices.device)
 
 
 def _sample(h: Tensor, rows: int) -> Tensor:

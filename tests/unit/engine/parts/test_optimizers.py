@@ -213,7 +213,7 @@ def test_the_numbers_of_a_block_of_steps_are_one_table() -> None:
             unbias1, unbias2 = 1 - one.beta1**t, 1 - one.beta2**t
             expected = [-rates[s, k] / unbias1, unbias2**-0.5, one.weight_decay * unbias1]
             assert plan.table[s, :, k] == pytest.approx(expected, rel=1e-14)
-            assert [float(rate[k]) for rate in plan.rates[s]] == plan.table[s, :, k].tolist()
+            assert [float(rate[k]) for rate in plan.by_step()[s]] == plan.table[s, :, k].tolist()
     assert np.array_equal(plan.step_sizes, -plan.table[:, 0].T)
 
 
