@@ -53,6 +53,12 @@ class Doors:
             return True
         return self._needed if self._of is database and time.monotonic() < self._until else None
 
+    def claim(self) -> None:
+        """Whoever is about to find out again says so: the others go on with what is known, so that
+        not all of a crowd ask the database at the same moment."""
+        if self._of is not None:
+            self._until = time.monotonic() + _KEYLESS_FOR_S
+
     def find_out(self, database: Database) -> bool:
         """Asks the database: not for the event loop."""
         with database.reading() as session:
@@ -117,6 +123,7 @@ async def _admit(request: Request) -> Access:
     doors, database, settings = cast(Doors, state.doors), state.database, state.settings
     needed = doors.recall(database, settings)
     if needed is None:
+        doors.claim()
         needed = await run_in_threadpool(doors.find_out, database)
     if needed:
         return await run_in_threadpool(_check_key, request, database)

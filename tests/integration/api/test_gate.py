@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute, Mount
 
 from service.api import pages
-from service.api.middleware.gate import OPEN_PATHS
+from service.api.middleware.gate import OPEN_PATHS, Doors
 from service.db import Database, keys
 from service.domain.access import Scope
 from service.settings import Settings
@@ -210,6 +210,26 @@ def test_the_secret_itself_is_kept_nowhere(database: Database) -> None:
     _, token = make_key(database, "one")
     secret = token.split("_", 2)[2]
     assert secret not in str(rows(database, "SELECT * FROM api_keys"))
+
+
+def test_one_request_of_a_crowd_asks_whether_keys_are_needed(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doors, now = Doors(), 100.0
+    monkeypatch.setattr("service.api.middleware.gate.time.monotonic", lambda: now)
+    doors.claim()
+    assert doors.recall(database, settings) is None  # nothing is known yet, so nobody may go on
+    doors.find_out(database)
+    assert doors.recall(database, settings) is False
+    now += 5
+    assert doors.recall(database, settings) is None
+    doors.claim()
+    assert doors.recall(database, settings) is False
+    make_key(database, "first")
+    now += 5
+    assert doors.recall(database, settings) is None
+    doors.find_out(database)
+    assert doors.recall(database, settings) is True
 
 
 def test_revoking_the_last_key_does_not_open_the_doors(

@@ -47,11 +47,11 @@ def wide() -> JobSpec:
     ("hidden", "members"), [([16], 64), ([1024, 1024], 16), ([4096, 4096], 1)], ids=str
 )
 def test_on_a_gpu_the_spec_alone_says_how_many_are_stacked(hidden: list[int], members: int) -> None:
-    spec = wide().model_copy(
-        update={"network": wide().network.model_copy(update={"hidden": hidden})}
-    )
-    for free in (1, 10**12):
-        assert StackedTorch(lambda _device, f=free: f).chunk_size(setting(spec, "cuda")) == members
+    network = wide().network.model_copy(update={"hidden": hidden})
+    on_gpu = setting(wide().model_copy(update={"network": network}), "cuda")
+    nothing = StackedTorch(lambda _device: 1)
+    plenty = StackedTorch(lambda _device: 1_000_000_000_000)
+    assert nothing.chunk_size(on_gpu) == plenty.chunk_size(on_gpu) == members
 
 
 @pytest.mark.parametrize(
