@@ -1,5 +1,7 @@
 """The pages for people: the dashboard and the documentation, with every asset served from here."""
 
+import re
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -23,22 +25,53 @@ _FRESH = {"Cache-Control": "no-cache"}
 router = APIRouter(include_in_schema=False)
 
 
-# One document for all: static/urls.js says which page stands at which path.
-@router.get("/")
-@router.get("/jobs/new")
-@router.get("/jobs/{job_id}")
-@router.get("/sweeps")
-@router.get("/sweeps/{sweep_id}")
-@router.get("/studies")
-@router.get("/studies/{study_id}")
-@router.get("/datasets")
-@router.get("/datasets/{dataset_id}")
-@router.get("/compare")
-@router.get("/signin")
-async def read_dashboard() -> FileResponse:
-    return FileResponse(
-        _WEB / "index.html", headers={"Content-Security-Policy": _DASHBOARD_POLICY, **_FRESH}
-    )
+# Which of static/pages shows what stands at a path; static/urls.js says the same to the browser.
+_PAGES = {
+    "/": "jobs",
+    "/jobs/new": "new",
+    "/jobs/{job_id}": "job",
+    "/sweeps": "sweeps",
+    "/sweeps/{sweep_id}": "sweep",
+    "/studies": "studies",
+    "/studies/{study_id}": "study",
+    "/datasets": "datasets",
+    "/datasets/{dataset_id}": "dataset",
+    "/compare": "compare",
+    "/signin": "signin",
+}
+_IMPORT = re.compile(r'^(?:import|export|\}).* from "(/static/[^"]+)";$', re.MULTILINE)
+
+
+def _modules(address: str) -> Iterator[str]:
+    """The module at the address, and all that it imports, directly or not."""
+    seen, waiting = {address}, [address]
+    while waiting:
+        yield (one := waiting.pop())
+        found = _IMPORT.findall((_WEB / one.removeprefix("/")).read_text(encoding="utf-8"))
+        waiting += [other for other in dict.fromkeys(found) if other not in seen]
+        seen.update(found)
+
+
+@cache
+def _document(page: str) -> bytes:
+    """One document for all pages but for this: it names the modules that the page needs, so that a
+    browser asks for all of them at once, and not for each after the one that imports it."""
+    addresses = dict.fromkeys([*_modules("/static/app.js"), *_modules(f"/static/pages/{page}.js")])
+    links = "".join(f'  <link rel="modulepreload" href="{one}">\n' for one in addresses)
+    document = (_WEB / "index.html").read_text(encoding="utf-8")
+    return document.replace("</head>", f"{links}</head>").encode()
+
+
+def _add_page(path: str, page: str) -> None:
+    async def read_page() -> Response:
+        headers = {"Content-Security-Policy": _DASHBOARD_POLICY, **_FRESH}
+        return Response(_document(page), media_type="text/html; charset=utf-8", headers=headers)
+
+    router.add_api_route(path, read_page, methods=["GET"], name=f"page:{page}")
+
+
+for _path, _page in _PAGES.items():
+    _add_page(_path, _page)
 
 
 @router.get("/docs")

@@ -12,6 +12,8 @@ ASSETS = sorted(f"/static/{path.relative_to(_STATIC)}" for path in _STATIC.rglob
 MODULES = [path for path in ASSETS if path.endswith(".js")]
 DASHBOARD = ["/", "/jobs/new", "/jobs/job_1", "/sweeps", "/sweeps/swp_1", "/compare?jobs=a,b"]
 
+PAGES = "/ /jobs/new /jobs/j /sweeps /sweeps/s /studies /studies/s /datasets /datasets/d".split()
+PAGES += ["/compare", "/signin"]
 _IMPORT = re.compile(r'(?:from|import\() ?["`](/static/[^"`]+)["`]')
 _ADDRESS = re.compile(r'"/(?:v1|sweeps|jobs|compare)[/"?]')
 _LINK = re.compile(r'(?:href|src)="([^"#][^"]*)"')
@@ -74,6 +76,23 @@ def test_what_a_module_imports_is_served(still: httpx.Client, path: str) -> None
     for name in _IMPORT.findall(response.text):
         if "${" not in name:
             assert still.get(name).status_code == 200, name
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_names_all_modules_that_it_will_load(still: httpx.Client, path: str) -> None:
+    """So a browser fetches them side by side. urls.js says which page stands at the path."""
+    routes = re.findall(r"\[/(\^.*\$)/, \"(\w+)\"\]", still.get("/static/urls.js").text)
+    shown = next(name for pattern, name in routes if re.match(pattern.replace("\\/", "/"), path))
+    needed = {"/static/app.js", f"/static/pages/{shown}.js"}
+    while more := {
+        other
+        for one in needed
+        for other in _IMPORT.findall(still.get(one).text)
+        if "${" not in other and other not in needed
+    }:
+        needed |= more
+    named = re.findall(r'<link rel="modulepreload" href="([^"]+)">', still.get(path).text)
+    assert sorted(named) == sorted(needed)
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path != "/static/urls.js"])
