@@ -7,6 +7,8 @@ the embedded broker. Then SQLite serves a crowd for a minute.
 """
 
 import argparse
+import shutil
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -82,8 +84,14 @@ def _embedded(jobs: int, kills: int, seed: int) -> tuple[Tally, Ends]:
 
 @contextmanager
 def _home() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="subgrad-chaos-") as home:
+    """Kept, with the database and the log, where something went wrong."""
+    home = tempfile.mkdtemp(prefix="subgrad-chaos-")
+    try:
         yield Path(home)
+    except BaseException:
+        print(f"What was left is in {home}", file=sys.stderr)
+        raise
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def _run(

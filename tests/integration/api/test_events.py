@@ -1,5 +1,6 @@
 """Following a job: every event once, in order, over any number of connections."""
 
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from service.api import events as api_events
 from service.api import stream
 from service.db import Database
 from tests.integration.api.problems import pointers
-from tests.integration.api.streams import events, follow
+from tests.integration.api.streams import events, follow, follow_with_cuts
 from tests.integration.db.record import (
     cancel,
     epoch,
@@ -89,6 +90,26 @@ def test_cuts_while_it_runs_lose_and_double_nothing(http: httpx.Client, database
                 last_id = event.id
     worker.join()
     assert told == ["queued", "running", *map(str, range(epochs)), "succeeded", "end"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_cuts_at_any_byte_while_it_runs_lose_and_double_nothing(
+    http: httpx.Client, database: Database, seed: int
+) -> None:
+    job_id, held = running(database)
+    epochs = 40
+
+    def train() -> None:
+        for number in range(epochs):
+            record(database, held, epoch(job_id, number))
+        finish(database, held)
+
+    worker = threading.Thread(target=train)
+    worker.start()
+    told = follow_with_cuts(http, f"/v1/jobs/{job_id}/events", random.Random(seed))
+    worker.join()
+    labels = [event.label for event in told]
+    assert labels == ["queued", "running", *map(str, range(epochs)), "succeeded", "end"]
 
 
 def test_a_second_attempt_repeats_no_epoch(http: httpx.Client, database: Database) -> None:

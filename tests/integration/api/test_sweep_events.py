@@ -1,6 +1,8 @@
 """Following a sweep: the present state, then every change, over any number of connections."""
 
 import json
+import random
+import threading
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 
 from service.db import Database
 from tests.integration.api.problems import pointers
-from tests.integration.api.streams import Event, events
+from tests.integration.api.streams import Event, events, follow_with_cuts
 from tests.integration.db.record import (
     cancel,
     epoch,
@@ -91,6 +93,30 @@ def test_no_state_comes_twice_over_many_connections(http: httpx.Client, database
     assert all(before < after for before, after in pairwise(succeeded))
     assert succeeded[-1] == 6
     assert [event.kind for event in _follow(http, sweep_id, seen[-1].id)] == ["end"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_cuts_at_any_byte_pass_over_states_and_repeat_none(
+    http: httpx.Client, database: Database, seed: int
+) -> None:
+    sweep_id = queue_sweep(database, {"seed": {"range": 8}})
+
+    def train() -> None:
+        for job_id in members(database, sweep_id):
+            held = take(database, job_id)
+            record(database, held, epoch(job_id, 0), epoch(job_id, 1))
+            finish(database, held)
+
+    worker = threading.Thread(target=train)
+    worker.start()
+    path = f"/v1/sweeps/{sweep_id}/events"
+    *told, end = follow_with_cuts(http, path, random.Random(seed))
+    worker.join()
+    positions = [tuple(map(int, event.id.split("-"))) for event in told]
+    assert positions == sorted(set(positions))
+    assert all(event.kind == "progress" for event in told)
+    assert told[-1].data["counts"]["succeeded"] == 8
+    assert (end.kind, end.data["status"]) == ("end", "succeeded")
 
 
 @pytest.mark.parametrize("last_id", ["x", "1", "-", "1-", "-1", "1-2-3", "1-2-end-", "1-٣"])
