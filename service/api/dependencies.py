@@ -17,16 +17,20 @@ from service.observability import tracing
 from service.settings import Settings
 
 
-# Coroutines, so that FastAPI does not send these one-liners through the thread pool.
-async def _settings(request: Request) -> Settings:
+def settings_of(request: Request) -> Settings:
     return cast(Settings, request.app.state.settings)
 
 
-async def _access(request: Request) -> Access:
+def access_of(request: Request) -> Access:
     return cast(Access, request.state.access)
 
 
-async def _database(request: Request) -> Database:
+def posts_of(request: Request) -> Posts:
+    return cast(Posts, request.app.state.posts)
+
+
+def database_of(request: Request) -> Database:
+    """As the owner of the request's key sees it."""
     database = cast(Database, request.app.state.database)
     access: Access | None = getattr(request.state, "access", None)
     if access is None:  # a path that is open to everybody, such as /readyz
@@ -44,8 +48,27 @@ async def _database(request: Request) -> Database:
     return database.seen_by(access.sees, actor, origin)
 
 
-async def _posts(request: Request) -> Posts:
-    return cast(Posts, request.app.state.posts)
+def size_finder(database: Database) -> FindSizes:
+    """Looks an uploaded data set up. Asks the database: not for the event loop."""
+
+    def find(dataset_id: str) -> JsonObject | None:
+        with database.reading() as session:
+            return datasets.find_sizes(session, dataset_id)
+
+    return find
+
+
+# Coroutines, so that FastAPI does not send these one-liners through the thread pool.
+async def _settings(request: Request) -> Settings:
+    return settings_of(request)
+
+
+async def _access(request: Request) -> Access:
+    return access_of(request)
+
+
+async def _database(request: Request) -> Database:
+    return database_of(request)
 
 
 _JOB_ID = Path(description="Id of a job", examples=["job_019ab3c0f3e07d1fa3b5c1d2e3f40516"])
@@ -87,7 +110,6 @@ async def _dataset_id(dataset_id: Annotated[str, _DATASET_ID]) -> str:
     return dataset_id
 
 
-PostsDep = Annotated[Posts, Depends(_posts)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 """The database as the owner of the request's key sees it."""
@@ -96,11 +118,7 @@ AccessDep = Annotated[Access, Depends(_access)]
 
 
 async def _find_sizes(database: DatabaseDep) -> FindSizes:
-    def find(dataset_id: str) -> JsonObject | None:
-        with database.reading() as session:
-            return datasets.find_sizes(session, dataset_id)
-
-    return find
+    return size_finder(database)
 
 
 FindSizesDep = Annotated[FindSizes, Depends(_find_sizes)]

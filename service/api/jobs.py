@@ -5,21 +5,22 @@ from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from service.api.body import PostedJson, PostedSpec, parse_spec
 from service.api.conditional import ETAG, NOT_MODIFIED, ReadingDep
 from service.api.dependencies import (
-    AccessDep,
     DatabaseDep,
-    FindSizesDep,
     IdempotencyKey,
     JobId,
-    PostsDep,
     Priority,
-    SettingsDep,
+    access_of,
+    database_of,
+    posts_of,
+    settings_of,
+    size_finder,
 )
 from service.api.examples import jobs as examples
 from service.api.openapi import JOB_LINKS, LOCATION, SPEC_BODY, answer_with, problems
@@ -97,18 +98,17 @@ class JobPage(BaseModel):
 )
 async def submit_job(
     *,
+    request: Request,
     raw: PostedJson,
-    find_sizes: FindSizesDep,
-    settings: SettingsDep,
-    database: DatabaseDep,
-    posts: PostsDep,
-    access: AccessDep,
     idempotency_key: IdempotencyKey = None,
     dry_run: DryRun = False,
     priority: Priority = 0,
 ) -> Response:
     """Queue a training run, or tell what it would cost."""
-    read = partial(_read, raw, find_sizes, settings, database)
+    # Asked for here, where it costs nothing: as dependencies they take FastAPI longer than the
+    # spec takes to be read, and this route is the one that meets crowds.
+    settings, database = settings_of(request), database_of(request)
+    read = partial(_read, raw, size_finder(database), settings, database)
     posted, warnings = read() if _is_read_at_once(raw) else await run_in_threadpool(read)
     if dry_run:
         return await run_in_threadpool(_plan, posted.spec, warnings, database, settings)
@@ -117,7 +117,7 @@ async def submit_job(
         spec=posted.spec,
         warnings=warnings,
         priority=priority,
-        owner=access.owner,
+        owner=access_of(request).owner,
         max_queued=settings.max_queued_jobs,
     )
     if idempotency_key:
@@ -125,7 +125,7 @@ async def submit_job(
         with_key = partial(submit, idempotency=(idempotency_key, posted.digest))
         job = await run_in_threadpool(_submit_alone, database, with_key)
     else:
-        job = await posts.store(database, submit)
+        job = await posts_of(request).store(database, submit)
     headers = {"Location": f"/v1/jobs/{job.id}"}
     return _answer(job, status_code=HTTPStatus.ACCEPTED, headers=headers)
 
