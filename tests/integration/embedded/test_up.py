@@ -11,6 +11,7 @@ import httpx
 import psutil
 import pytest
 
+from service.queue import broker_is_reachable
 from service.settings import Settings
 from tests.stack import digits_spec, free_port, is_alive, wait_for
 
@@ -125,6 +126,28 @@ def test_a_process_that_dies_is_started_again(homes: list[Up], tmp_path: Path) -
         if "service.api" in process.cmdline():
             process.kill()
     wait_for(lambda: up._is_ready() and set(up.descendants()) - before, what="a new API answers")
+
+
+def test_a_broker_that_is_killed_leaves_no_server_behind(tmp_path: Path) -> None:
+    """Two servers on one socket would each have some of the clients: a worker that is on the one
+    and hears itself there never hears what is sent to the other."""
+    settings = Settings(home=tmp_path)
+    name = str(settings.broker_socket)
+
+    def servers() -> list[psutil.Process]:
+        everybody = psutil.process_iter(["cmdline"])
+        return [one for one in everybody if name in " ".join(one.info["cmdline"] or [])]
+
+    for _ in range(3):
+        broker = subprocess.Popen(
+            [sys.executable, "-m", "service.embedded.broker"], env=settings.as_environment()
+        )
+        wait_for(lambda: broker_is_reachable(settings), what="the broker answers")
+        assert [one.pid for one in servers()] == [broker.pid]
+        broker.kill()
+        broker.wait()
+        assert servers() == []
+        assert not broker_is_reachable(settings)
 
 
 def test_a_home_with_a_long_path_works(homes: list[Up], tmp_path: Path) -> None:
