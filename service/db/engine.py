@@ -33,6 +33,7 @@ T = TypeVar("T")
 
 _WRITES = "subgrad_writes"
 _SQLITE_TIMEOUT_S = 30.0
+_SQLITE_WAITS = f"PRAGMA busy_timeout = {round(_SQLITE_TIMEOUT_S * 1000)}"
 _LOOK_EVERY_S = 0.002
 _IDLE_TIMEOUT_S = 15
 _PING_AFTER_S = 1.0
@@ -259,4 +260,4 @@ def _take_write_lock(connection: Connection) -> None:
                 return
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises what SQLAlchemy makes of it
     finally:
-        driver.execute(f"PRAGMA busy_timeout = {round(_SQLITE_TIMEOUT_S * 1000)}")
+        driver.execute(_SQLITE_WAITS)
