@@ -7,6 +7,7 @@ import os
 import pty
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -353,8 +354,13 @@ def test_ctrl_c_leaves_the_job_alone(run: CommandLine, client: Subgrad) -> None:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
+        # Python drops an interrupt that arrives within a finalizer; a person presses again.
+        for _ in range(6):
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(5)
+                break
+        assert process.wait(1) == 130
         assert "goes on" in process.stderr.read()
     assert not client.jobs.get(job.id).is_terminal
     client.jobs.cancel(job.id)
