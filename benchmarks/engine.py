@@ -87,19 +87,27 @@ def engine_times(
 
 
 def engine_step_us(
-    K: int, hidden: list[int], *, epochs: int, threads: int, back_end: BackEnd | None = None
+    K: int,
+    hidden: list[int],
+    *,
+    epochs: int,
+    threads: int,
+    back_end: BackEnd | None = None,
+    device: torch.device = CPU,
+    after_epoch: int = 1,
 ) -> float:
-    """Microseconds per network and step of whole epochs of K members, events and all."""
+    """Microseconds per network and step of whole epochs of K members, events and all; of those
+    after the given one."""
     torch.set_num_threads(1)  # the engine trains chunks side by side instead
     left, ends = [K] * (epochs + 1), [0.0] * (epochs + 1)
     members = cohort(K, hidden, epochs)
-    for event in train(members, device=CPU, threads=threads, back_end=back_end):
+    for event in train(members, device=device, threads=threads, back_end=back_end):
         if isinstance(event, EpochEvent):
             left[event.metrics.epoch] -= 1
             if left[event.metrics.epoch] == 0:
                 ends[event.metrics.epoch] = time.perf_counter()
     steps = members.spec.steps_per_epoch
-    return (ends[-1] - ends[1]) / (epochs - 1) / steps / K * 1e6
+    return (ends[-1] - ends[after_epoch]) / (epochs - after_epoch) / steps / K * 1e6
 
 
 def alternate(

@@ -13,17 +13,15 @@ import argparse
 import os
 import statistics
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
-from benchmarks.engine import show
-from benchmarks.jobs import cohort, job_spec
+from benchmarks.engine import engine_step_us, show
+from benchmarks.jobs import job_spec
 from benchmarks.plain_loop import PlainLoop
-from service.domain.events import EpochEvent
-from workers.training import stacked, train
+from workers.training import stacked
 
 CUDA = torch.device("cuda")
 CASES = (
@@ -48,14 +46,9 @@ def launching_each() -> Iterator[None]:
 
 def engine_ms(K: int, hidden: list[int], epochs: int) -> float:
     """Milliseconds of an epoch, events and all."""
-    left, ends = [K] * (epochs + 1), [0.0] * (epochs + 1)
     threads = min(8, os.cpu_count() or 1)
-    for event in train(cohort(K, hidden, epochs), device=CUDA, threads=threads):
-        if isinstance(event, EpochEvent):
-            left[event.metrics.epoch] -= 1
-            if left[event.metrics.epoch] == 0:
-                ends[event.metrics.epoch] = time.perf_counter()
-    return (ends[-1] - ends[2]) / (epochs - 2) * 1e3
+    us = engine_step_us(K, hidden, epochs=epochs, threads=threads, device=CUDA, after_epoch=2)
+    return us * STEPS * K / 1e3
 
 
 def measure(K: int, hidden: list[int], turns: int) -> list[float]:
@@ -75,7 +68,6 @@ def main() -> None:
     options = parser.parse_args()
     if not torch.cuda.is_available():
         raise SystemExit("PyTorch finds no CUDA device here.")
-    torch.set_num_threads(1)
     rows = []
     for hidden, counts in CASES:
         for K in counts:

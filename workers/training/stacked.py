@@ -17,13 +17,13 @@ from workers.training.arrays import Array, transfer
 from workers.training.bifurcation import Bifurcation
 from workers.training.chunk import BackEnd, Chunk, ChunkMaker, Setting
 from workers.training.cohort import Member
+from workers.training.cuda_graphs import Recording, StepBlocks, records
 from workers.training.device import free_bytes
 from workers.training.evaluation import Evaluator, PassSums, Slice, UnitProbes, slices
 from workers.training.filling import FilledChunk
 from workers.training.network import Workspace
 from workers.training.probes import RankSamples, norms_of
 from workers.training.readings import EpochFindings, PassFindings, Readings, judge
-from workers.training.recording import Recording, StepBlocks, records
 from workers.training.state import State
 from workers.training.step import Stepper
 

@@ -69,29 +69,6 @@ def test_a_stream_cut_anywhere_goes_on_without_gap_or_repeat(
         assert follow(http, job_id, whole[cut - 1].id) == whole[cut:]
 
 
-def test_cuts_while_it_runs_lose_and_double_nothing(http: httpx.Client, database: Database) -> None:
-    job_id, held = running(database)
-    epochs = 40
-
-    def train() -> None:
-        for number in range(epochs):
-            record(database, held, epoch(job_id, number))
-        finish(database, held)
-
-    worker = threading.Thread(target=train)
-    worker.start()
-    told: list[str] = []
-    last_id = ""
-    while "end" not in told:
-        headers = {"Last-Event-ID": last_id}
-        with http.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers) as response:
-            for _, event in zip(range(3), events(response), strict=False):
-                told.append(event.label)
-                last_id = event.id
-    worker.join()
-    assert told == ["queued", "running", *map(str, range(epochs)), "succeeded", "end"]
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_cuts_at_any_byte_while_it_runs_lose_and_double_nothing(
     http: httpx.Client, database: Database, seed: int

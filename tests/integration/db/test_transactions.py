@@ -3,6 +3,7 @@
 import multiprocessing
 import multiprocessing.synchronize
 import sqlite3
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from service.db import Database, jobs
+from service.db import UNAVAILABLE, Database, jobs
 from service.db.jobs import JobFilter
 from tests.integration.db.record import (
     epoch,
@@ -184,3 +185,48 @@ def test_connections_that_the_server_closed_a_moment_ago_are_not_used(postgresql
         )
     assert find(database, queue(database))
     database.dispose()
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Database]:
+    """A file with one table, and nothing else that writes."""
+    database = Database(f"sqlite:///{tmp_path}/turns.sqlite3")
+    with database.writing() as session:
+        session.execute(text("CREATE TABLE turns (who TEXT)"))
+    yield database
+    database.dispose()
+
+
+def test_on_sqlite_a_writer_that_waits_looks_often_itself(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's own waiting would not look before 100 ms in the end. Here the lock becomes free in
+    the third pause, and the next look has it."""
+    holder = sqlite3.connect(str(sqlite.engine.url.database), isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            holder.execute("COMMIT")
+
+    monkeypatch.setattr("service.db.engine.time.sleep", pause)
+    with sqlite.writing() as session:
+        session.execute(text("INSERT INTO turns VALUES ('next')"))
+    assert pauses == [0.002] * 3
+    holder.close()
+
+
+def test_on_sqlite_a_lock_that_is_never_given_back_is_an_unavailable_database(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.db.engine._SQLITE_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("service.db.engine._SQLITE_WAITS", "PRAGMA busy_timeout = 100")
+    turn = text("INSERT INTO turns VALUES ('mine')")
+    with sqlite.writing() as holder:
+        holder.execute(turn)
+        with pytest.raises(UNAVAILABLE, match="locked"), sqlite.writing() as other:
+            other.execute(turn)
+    with sqlite.writing() as session:
+        session.execute(turn)
