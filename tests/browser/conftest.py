@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from service.settings import Settings
 from tests.browser.chromium import launched
+from tests.browser.complaints import Complaints
 from tests.stack import Stack
 
 WAIT_MS = 30_000
@@ -43,22 +44,20 @@ def stack(
 
 
 @pytest.fixture
-def complaints() -> list[str]:
-    """What pages complain about, such as a script that fails or a policy that is violated. A test
-    that provokes something clears the list."""
-    return []
+def complaints() -> Complaints:
+    return Complaints()
 
 
 @pytest.fixture
-def page(browser: Browser, stack: Stack, complaints: list[str]) -> Iterator[Page]:
-    """A page at 1366 x 768 that complains about nothing."""
+def page(browser: Browser, stack: Stack, complaints: Complaints) -> Iterator[Page]:
+    """A page at 1366 x 768 that complains about nothing but what its test expects."""
     context = browser.new_context(
         base_url=str(stack.http.base_url), viewport={"width": 1366, "height": 768}
     )
     context.set_default_timeout(WAIT_MS)
     page = context.new_page()
-    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda said: complaints.add(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.add(str(error)))
     yield page
     context.close()
-    assert complaints == []
+    assert complaints.unexpected() == []

@@ -1,12 +1,12 @@
 """Data sets: uploaded by hand, looked at, trained on."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.complaints import Complaints
 from tests.stack import Stack
 
 LEAVES = "length,width,kind\n" + "\n".join(
@@ -15,10 +15,9 @@ LEAVES = "length,width,kind\n" + "\n".join(
 
 
 @pytest.fixture(autouse=True)
-def _expected(page: Page, complaints: list[str]) -> Iterator[None]:
+def _expected(complaints: Complaints) -> None:
     """The browser notes every answer from 400 on; here they are asked for."""
-    yield
-    complaints[:] = [one for one in complaints if not re.search("409|422", one)]
+    complaints.expect("409|422")
 
 
 def choose(page: Page, file: Path, *, task: str = "classification") -> None:

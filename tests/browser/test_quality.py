@@ -1,12 +1,12 @@
 """Every page: for everybody, at every width, dark and light."""
 
-from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.complaints import Complaints
 from tests.browser.screenshots import upload_leaves
 from tests.stack import Stack, digits_spec
 
@@ -77,10 +77,9 @@ def look_at(page: Page, path: str, name: str) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _expected(page: Page, complaints: list[str]) -> Iterator[None]:
+def _expected(complaints: Complaints) -> None:
     """One of the pages is about a job that does not exist."""
-    yield
-    complaints[:] = [one for one in complaints if "404" not in one]
+    complaints.expect("404")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -4,13 +4,13 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from service.domain.activations import Activation, AnyActivation
 from service.domain.variants import variants
+from tests.browser.complaints import Complaints
 from tests.stack import Stack, digits_spec
 
 ACTIVATIONS = variants(AnyActivation, "name", Activation)
@@ -72,10 +72,9 @@ def test_what_cannot_run_is_explained_at_its_field(page: Page, stack: Stack) -> 
 
 
 @pytest.fixture(autouse=True)
-def _expected(page: Page, complaints: list[str]) -> Iterator[None]:
+def _expected(complaints: Complaints) -> None:
     """The browser notes every answer from 400 on; here they are asked for."""
-    yield
-    complaints[:] = [one for one in complaints if "422" not in one]
+    complaints.expect("422")
 
 
 def test_the_plan_and_what_is_copied_are_the_services_own(page: Page, stack: Stack) -> None:
