@@ -17,15 +17,12 @@ from service.api.openapi import problems
 from service.db import UNAVAILABLE, Database, gauges, reports
 from service.db.gauges import Load
 from service.db.reports import Report
-from service.domain.states import JobStatus
+from service.domain.states import TERMINAL, JobStatus
 from service.observability import meters
 from service.settings import Settings
 
 router = APIRouter(tags=["health"])
 
-_COUNT_EVERY_S = 5.0
-_SHARE = 100
-"""Counting the jobs that have ended takes at most this part of the time."""
 
 _EXAMPLE = """\
 # HELP subgrad_queue_age_seconds For how long the job waits that waits longest
@@ -41,9 +38,11 @@ class Scrape:
         self._registry = CollectorRegistry()
         self.http = HttpMeters(self._registry)
         ProcessCollector(registry=self._registry)
-        self._counted_of: Database | None = None
-        self._ended: dict[JobStatus, int] = {}
-        self._until = 0.0
+        # A live count that is asked for again at once is taken again, unless it takes long.
+        self._counts = [
+            _Count((JobStatus.QUEUED, JobStatus.RUNNING), every_s=0.0, share=10),
+            _Count(tuple(TERMINAL), every_s=5.0, share=100),
+        ]
 
     def text(self, database: Database, settings: Settings) -> bytes:
         """In the text format of Prometheus. Asks the database: not for the event loop. Where it
@@ -52,7 +51,7 @@ class Scrape:
         try:
             with database.reading() as session:
                 load, reported = gauges.read_load(session), reports.read(session)
-            families += _of_load(load, self._count_ended(database), settings)
+            families += [self._count(database), *_of_load(load, settings)]
         except UNAVAILABLE:
             load, reported = None, []
         up = GaugeMetricFamily("subgrad_database_up", "Whether the database answers")
@@ -61,16 +60,35 @@ class Scrape:
             _Families([*families, up, *_of_processes(reported, lease_s=settings.lease_s)])
         )
 
-    def _count_ended(self, database: Database) -> dict[JobStatus, int]:
-        """Not at every scrape: it takes the longer the more jobs there are."""
+    def _count(self, database: Database) -> Metric:
+        jobs = GaugeMetricFamily("subgrad_jobs", "Jobs by state", labels=["status"])
+        for counted in self._counts:
+            for status, count in counted.read(database).items():
+                jobs.add_metric([status], count)
+        return jobs
+
+
+class _Count:
+    """Jobs by state, counted at most every `every_s` and for at most 1 / `share` of the time: it
+    takes the longer the more jobs there are."""
+
+    def __init__(self, statuses: tuple[JobStatus, ...], *, every_s: float, share: int) -> None:
+        self._statuses = statuses
+        self._every_s = every_s
+        self._share = share
+        self._of: Database | None = None
+        self._found: dict[JobStatus, int] = {}
+        self._until = 0.0
+
+    def read(self, database: Database) -> dict[JobStatus, int]:
         started = time.monotonic()
-        if self._counted_of is not database or started >= self._until:
+        if self._of is not database or started >= self._until:
             with database.reading() as session:
-                self._ended = gauges.count_ended(session)
+                self._found = gauges.count(session, self._statuses)
             took = time.monotonic() - started
-            self._counted_of = database
-            self._until = started + max(_COUNT_EVERY_S, _SHARE * took)
-        return self._ended
+            self._of = database
+            self._until = started + max(self._every_s, self._share * took)
+        return self._found
 
 
 class _Families(CollectorRegistry):
@@ -84,10 +102,7 @@ class _Families(CollectorRegistry):
         yield from self._found
 
 
-def _of_load(load: Load, ended: dict[JobStatus, int], settings: Settings) -> list[Metric]:
-    jobs = GaugeMetricFamily("subgrad_jobs", "Jobs by state", labels=["status"])
-    for status, count in {**load.jobs, **ended}.items():
-        jobs.add_metric([status], count)
+def _of_load(load: Load, settings: Settings) -> list[Metric]:
     waits = GaugeMetricFamily(
         "subgrad_queue_age_seconds", "For how long the job waits that waits longest"
     )
@@ -98,7 +113,7 @@ def _of_load(load: Load, ended: dict[JobStatus, int], settings: Settings) -> lis
     )
     left = load.lease_left_s
     lease.add_metric([], 0.0 if left is None else max(0.0, settings.lease_s - left))
-    return [jobs, waits, lease]
+    return [waits, lease]
 
 
 def _of_processes(reported: list[Report], *, lease_s: float) -> list[Metric]:

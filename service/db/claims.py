@@ -5,7 +5,7 @@ out. `lock_held` is the fence in front of each write: what it does not return is
 worker must stop working on it.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from service.db import heads, turns
 from service.db.endings import note_ended
 from service.db.jobs import announce, end_queued, forget_earlier_attempts, record_status
 from service.db.tables import JobRow, OutboxRow
-from service.db.turns import next_in_line, note_served, running_by_owner, take_turn
 from service.db.types import now, now_once, now_plus
 from service.domain.base import JsonObject
 from service.domain.spec import ANY_DEVICE, Device, JobSpec
@@ -72,6 +72,7 @@ def claim(
             worker_id=worker_id,
             lease_expires_at=now_plus(lease_s),
             last_epoch=None,
+            started_at=func.coalesce(JobRow.started_at, now()),
         )
         .returning(
             JobRow.id,
@@ -83,14 +84,9 @@ def claim(
         )
     ).all()
     ids = [row.id for row in rows]
-    session.execute(
-        update(JobRow)
-        .where(JobRow.id.in_(ids), JobRow.started_at.is_(None))
-        .values(started_at=now())
-    )
     session.execute(delete(OutboxRow).where(OutboxRow.job_id.in_(ids)))
     record_status(session, ids)
-    note_served(session, (row.owner for row in rows))
+    turns.note_served(session, (row.owner for row in rows))
     claims = [
         Claim(
             job_id=row.id,
@@ -115,8 +111,8 @@ def claim_next(
 ) -> list[Claim]:
     """Claims the job whose turn it is among those for one of these devices, with its cohort, which
     shares the device; empty where there is none."""
-    take_turn(session)
-    job_id = next_in_line(session, per_owner=per_owner, devices=devices)
+    turns.take_turn(session)
+    job_id = turns.next_in_line(session, per_owner=per_owner, devices=devices)
     if job_id is None:
         return []
     return claim(
@@ -131,41 +127,31 @@ def claim_next(
 
 def _choose_mates(session: Session, head: JobRow, *, limit: int, per_owner: int) -> list[str]:
     """Ids of the queued jobs that are to train with the head, locked."""
-    suspected = head.max_cohort is not None
     if (most := min(limit, head.max_cohort or limit) - 1) <= 0:
         return []
-    turn = func.row_number().over(partition_by=JobRow.owner, order_by=JobRow.id)
-    alike = (
-        select(JobRow.id, JobRow.owner, turn.label("turn"))
-        .where(
-            JobRow.status == JobStatus.QUEUED,
-            JobRow.cohort_key == head.cohort_key,
-            JobRow.precedence == head.precedence,
-            JobRow.max_cohort == head.max_cohort if suspected else JobRow.max_cohort.is_(None),
-            JobRow.id != head.id,
-        )
-        .subquery()
-    )
-    by_turns = session.execute(
-        select(alike.c.id, alike.c.owner)
-        .order_by(alike.c.turn + case((alike.c.owner == head.owner, 1), else_=0), alike.c.id)
-        .limit(most)
-    ).all()
+    # Where a process died over the head, only others over which one died.
+    alike = {
+        "cohort_key": head.cohort_key,
+        "precedence": head.precedence,
+        "max_cohort": head.max_cohort,
+    }
+    by_turns = heads.oldest_by_turns(session, most, served=head, **alike)
     if per_owner:
-        running = running_by_owner(session)
-        running[head.owner] = running.get(head.owner, 0) + 1
+        known = turns.standings(session, per_owner=per_owner)
+        running = Counter({owner: standing.running for owner, standing in known.items()})
+        running[head.owner] += 1
         by_turns = _within_limits(by_turns, running, per_owner)
     chosen = [row.id for row in by_turns]
     return list(session.scalars(_waiting(JobRow.id).where(JobRow.id.in_(chosen))))
 
 
 def _within_limits(
-    by_turns: Sequence[Any], running: dict[str, int], per_owner: int
-) -> Sequence[Any]:
+    by_turns: Sequence[heads.Head], running: Counter[str], per_owner: int
+) -> list[heads.Head]:
     kept = []
     for row in by_turns:
-        if running.get(row.owner, 0) < per_owner:
-            running[row.owner] = running.get(row.owner, 0) + 1
+        if running[row.owner] < per_owner:
+            running[row.owner] += 1
             kept.append(row)
     return kept
 

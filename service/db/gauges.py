@@ -1,5 +1,6 @@
 """What the record says of the service's load: asked with every scrape, so answered by indexes."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -8,15 +9,13 @@ from sqlalchemy.orm import Session
 from service.db.engine import EVERY_OWNER
 from service.db.tables import JobRow, OutboxRow
 from service.db.types import now
-from service.domain.states import TERMINAL, JobStatus
+from service.domain.states import JobStatus
 
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
     """What waits and what runs."""
 
-    jobs: dict[JobStatus, int]
-    """Queued and running ones."""
     queue_age_s: float
     """For how long the job waits that waits longest; 0 where none does."""
     lease_left_s: float | None
@@ -25,8 +24,8 @@ class Load:
 
 
 def read_load(session: Session) -> Load:
-    """By the database's clock. Takes as long as there are jobs that wait or run, however many
-    have ended."""
+    """By the database's clock. Takes as long as there are jobs that run, however many wait or have
+    ended."""
     waits_since = select(func.min(OutboxRow.queued_at)).scalar_subquery()
     lease_ends = (
         select(func.min(JobRow.lease_expires_at))
@@ -36,20 +35,14 @@ def read_load(session: Session) -> Load:
     at, since, ends = session.execute(
         select(now(), waits_since, lease_ends), execution_options=EVERY_OWNER
     ).one()
-    counted = _count(session, (JobStatus.QUEUED, JobStatus.RUNNING))
     return Load(
-        jobs=counted,
         queue_age_s=0.0 if since is None else max(0.0, (at - since).total_seconds()),
         lease_left_s=None if ends is None else (ends - at).total_seconds(),
     )
 
 
-def count_ended(session: Session) -> dict[JobStatus, int]:
-    """How many jobs ended in which state. Counts each of them, in an index."""
-    return _count(session, tuple(TERMINAL))
-
-
-def _count(session: Session, statuses: tuple[JobStatus, ...]) -> dict[JobStatus, int]:
+def count(session: Session, statuses: Collection[JobStatus]) -> dict[JobStatus, int]:
+    """How many jobs are in each of these states. Counts each of them, in an index."""
     counts = (
         select(JobRow.status, func.count().label("jobs"))
         .where(JobRow.status.in_(statuses))

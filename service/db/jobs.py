@@ -21,9 +21,9 @@ from sqlalchemy.orm import Session
 
 from service.db.audit import name_resource
 from service.db.datasets import note_uses
+from service.db.measured import forget
 from service.db.posting import NewJob, as_row, store_one
 from service.db.tables import (
-    MEASURED,
     CheckpointRow,
     EpochRow,
     IdempotencyRow,
@@ -265,8 +265,7 @@ def forget_earlier_attempts(session: Session, job_ids: list[str]) -> None:
     session.execute(delete(CheckpointRow).where(CheckpointRow.job_id.in_(job_ids)))
     again = select(JobRow.id, JobRow.attempt).where(JobRow.id.in_(job_ids), JobRow.attempt > 1)
     for job_id, attempt in session.execute(again).all():
-        for table in MEASURED:
-            session.execute(delete(table).where(table.job_id == job_id, table.attempt < attempt))
+        forget(session, [job_id], before_attempt=attempt)
 
 
 def status_changes(session: Session, job_id: str, *, after_seq: int = 0) -> list[StatusChange]:

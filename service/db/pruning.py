@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Select, delete, exists, func, select
 from sqlalchemy.orm import Session
 
+from service.db.measured import forget
 from service.db.tables import IdempotencyRow, JobRow, SweepRow
 from service.db.treatment_tables import TreatmentRow
 from service.db.types import now_plus
@@ -41,6 +42,7 @@ def remove_old(
     found = session.execute(old.with_for_update(skip_locked=True)).all()
     ids = [row.id for row in found]
     session.execute(delete(IdempotencyRow).where(IdempotencyRow.resource_id.in_(ids)))
+    forget(session, ids)
     session.execute(delete(JobRow).where(JobRow.id.in_(ids)))
     return dict(Counter(JobStatus(row.status) for row in found))
 

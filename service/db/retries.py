@@ -6,7 +6,8 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from service.db.jobs import announce, find, record_status
-from service.db.tables import MEASURED, IdempotencyRow, JobRow
+from service.db.measured import forget
+from service.db.tables import IdempotencyRow, JobRow
 from service.domain.errors import JobNotFound, MoveRefused
 from service.domain.job import Job
 from service.domain.states import RETRIABLE, TERMINAL, JobStatus, Reason
@@ -30,8 +31,7 @@ def retry(session: Session, job_id: str) -> Job:
 
 def requeue_ended(session: Session, job_ids: Sequence[str]) -> None:
     """Back to the queue. The caller has locked the jobs and seen that they are RETRIABLE."""
-    for table in MEASURED:
-        session.execute(delete(table).where(table.job_id.in_(job_ids)))
+    forget(session, job_ids)
     session.execute(
         update(JobRow)
         .where(JobRow.id.in_(job_ids))
@@ -65,4 +65,5 @@ def remove(session: Session, job_id: str) -> None:
     if status not in TERMINAL:
         raise MoveRefused(f"The job is {status}: cancel it first, or wait for its end.")
     session.execute(delete(IdempotencyRow).where(IdempotencyRow.resource_id == job_id))
+    forget(session, [job_id])
     session.execute(delete(JobRow).where(JobRow.id == job_id))

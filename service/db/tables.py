@@ -3,7 +3,16 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, MetaData, String, Text
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from service.db.types import Json, Measured, UtcTimestamp
@@ -96,8 +105,9 @@ class JobRow(Base, Owned):
     # the few running jobs are found by their status.
     __table_args__ = (
         Index("ix_jobs_status", "status", "id"),
-        Index("ix_jobs_cohort", "cohort_key", "status", "id"),
-        Index("ix_jobs_queue", "status", "owner", "precedence", "id"),
+        # For `service.db.heads`: who waits, and who waits for the same program.
+        Index("ix_jobs_line", "status", "device", "precedence", "owner", "id"),
+        Index("ix_jobs_alike", "cohort_key", "status", "precedence", "owner", "id"),
         Index("ix_jobs_outcome", "outcome", "id"),
         Index("ix_jobs_activation", "activation", "id"),
         Index("ix_jobs_name", "name", "id"),
@@ -190,14 +200,22 @@ class IdempotencyRow(Base, Owned):
     owner: Mapped[str] = mapped_column(_ID, default=DEFAULT_OWNER, server_default=DEFAULT_OWNER)
 
 
+def _of_a_job() -> ForeignKeyConstraint:
+    """On SQLite alone: PostgreSQL would look up the job of each row by itself, which takes longer
+    than to copy the row. Whoever writes has the job locked, and whoever removes a job calls
+    `service.db.measured.forget` before."""
+    info = {"only": "sqlite"}
+    key = ForeignKeyConstraint(["job_id"], ["jobs.id"], ondelete="CASCADE", info=info)
+    return key.ddl_if(dialect=info["only"])
+
+
 class EpochRow(Base):
     """`EpochMetrics` of one job and epoch, and the attempt that wrote it."""
 
     __tablename__ = "epoch_metrics"
+    __table_args__ = (_of_a_job(),)
 
-    job_id: Mapped[str] = mapped_column(
-        _ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
-    )
+    job_id: Mapped[str] = mapped_column(_ID, primary_key=True)
     epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     attempt: Mapped[int]
     train_loss: Mapped[float | None]
@@ -237,10 +255,9 @@ class RollupRow(Base):
     """
 
     __tablename__ = "epoch_rollups"
+    __table_args__ = (_of_a_job(),)
 
-    job_id: Mapped[str] = mapped_column(
-        _ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
-    )
+    job_id: Mapped[str] = mapped_column(_ID, primary_key=True)
     quantity: Mapped[str] = mapped_column(_WORD, primary_key=True)
     bucket: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     attempt: Mapped[int]
@@ -253,11 +270,9 @@ class CoarseRollupRow(Base):
 
     __tablename__ = "coarse_rollups"
     # Read by ranges of the key: SQLite keeps the rows in its order.
-    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012  (SQLAlchemy's own form)
+    __table_args__ = (_of_a_job(), {"sqlite_with_rowid": False})
 
-    job_id: Mapped[str] = mapped_column(
-        _ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
-    )
+    job_id: Mapped[str] = mapped_column(_ID, primary_key=True)
     size: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     quantity: Mapped[str] = mapped_column(_WORD, primary_key=True)
     bucket: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -270,10 +285,9 @@ class LayerRow(Base):
     """`LayerMetrics` of one job, epoch and hidden layer."""
 
     __tablename__ = "layer_metrics"
+    __table_args__ = (_of_a_job(),)
 
-    job_id: Mapped[str] = mapped_column(
-        _ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
-    )
+    job_id: Mapped[str] = mapped_column(_ID, primary_key=True)
     epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     layer: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     attempt: Mapped[int]
@@ -298,10 +312,9 @@ class UnitRow(Base):
     """Per unit of a hidden layer after an epoch: little-endian float32 activity, a byte dead."""
 
     __tablename__ = "unit_activity"
+    __table_args__ = (_of_a_job(),)
 
-    job_id: Mapped[str] = mapped_column(
-        _ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
-    )
+    job_id: Mapped[str] = mapped_column(_ID, primary_key=True)
     epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     layer: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     attempt: Mapped[int]
@@ -332,7 +345,3 @@ class WeightsRow(Base):
     )
     attempt: Mapped[int]
     payload: Mapped[bytes] = mapped_column(LargeBinary)
-
-
-MEASURED = (EpochRow, RollupRow, CoarseRollupRow, LayerRow, UnitRow, WeightsRow)
-"""What an attempt measures: each has `job_id` and `attempt`."""

@@ -5,10 +5,12 @@ everybody is the same.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import Select, func, select, text
+from sqlalchemy import func, literal, select, text
 from sqlalchemy.orm import Session
 
+from service.db import heads
 from service.db.tables import JobRow, OutboxRow, OwnerRow
 from service.db.types import now
 from service.db.upsert import insert_or_replace
@@ -18,6 +20,9 @@ from service.domain.states import JobStatus
 
 # Any constant but that of the migrations.
 _CLAIM_LOCK = 7_366_243
+
+_COUNTED = 256
+"""Running jobs of an owner that are told apart."""
 
 
 def check_room(session: Session, *, max_queued: int, adding: int = 1) -> None:
@@ -55,50 +60,56 @@ def next_in_line(
     Highest priority first. Among equals: of the owner with the fewest running jobs, then of the
     one served longest ago; then the oldest. `per_owner` bounds the running jobs of an owner (0:
     no bound). Jobs that another transaction holds are passed over. Call `take_turn` before.
+
+    Takes the longer the more owners there are; how many jobs wait or run makes no difference.
     """
-    running, served = running_by_owner(session), served_by_owner(session)
-    groups = session.execute(
-        select(JobRow.precedence, JobRow.owner)
-        .where(JobRow.status == JobStatus.QUEUED)
-        .group_by(JobRow.precedence, JobRow.owner)
-    ).all()
-    groups = [one for one in groups if not per_owner or running.get(one.owner, 0) < per_owner]
-    groups.sort(
-        key=lambda one: (one.precedence, running.get(one.owner, 0), served.get(one.owner, ""))
-    )
-    for group in groups:
-        oldest: Select[str] = (
-            select(JobRow.id)
-            .where(
-                JobRow.status == JobStatus.QUEUED,
-                JobRow.owner == group.owner,
-                JobRow.precedence == group.precedence,
-                JobRow.device.in_(devices),
-            )
-            .order_by(JobRow.id)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        )
-        job_id = session.scalar(oldest)
-        if job_id is not None:
-            return job_id
+    known = standings(session, per_owner=per_owner)
+    precedence = heads.least_precedence(session, devices)
+    while precedence is not None:
+        firsts = [
+            (known.get(head.owner, NEVER_SERVED), head.id, head.owner, device)
+            for device in devices
+            for head in heads.oldest_of_each_owner(session, device=device, precedence=precedence)
+        ]
+        for standing, _, owner, device in sorted(firsts):
+            if per_owner and standing.running >= per_owner:
+                continue
+            line = heads.oldest(device=device, precedence=precedence, owner=owner).limit(1)
+            for free in session.execute(line.with_for_update(skip_locked=True)):
+                return str(free.id)
+        precedence = heads.least_precedence(session, devices, after=precedence)
     return None
 
 
-def running_by_owner(session: Session) -> dict[str, int]:
-    """How many jobs of each owner run at the moment."""
-    counts = (
-        select(JobRow.owner, func.count().label("jobs"))
-        .where(JobRow.status == JobStatus.RUNNING)
-        .group_by(JobRow.owner)
+class Standing(NamedTuple):
+    """What an owner has had of the service; the smaller, the sooner it is its turn."""
+
+    running: int
+    """Jobs at the moment."""
+    served_at: str
+    """When one was claimed last, in a form that sorts by time."""
+
+
+NEVER_SERVED = Standing(0, "")
+
+
+def standings(session: Session, *, per_owner: int = 0) -> dict[str, Standing]:
+    """Of all owners who were ever served.
+
+    Running jobs are counted as far as it matters: up to `per_owner`, and to 256 at least. Owners
+    who have that many are served in turns, so with ever so many slots a claim does not count what
+    all of them do.
+    """
+    running = (
+        select(literal(1))
+        .where(JobRow.owner == OwnerRow.id, JobRow.status == JobStatus.RUNNING)
+        .limit(max(_COUNTED, per_owner))
+        .correlate(OwnerRow)
+        .subquery()
     )
-    return {row.owner: row.jobs for row in session.execute(counts)}
-
-
-def served_by_owner(session: Session) -> dict[str, str]:
-    """When a job of each owner was claimed last, in a form that sorts by time."""
-    served = session.execute(select(OwnerRow.id, OwnerRow.served_at))
-    return {row.id: row.served_at.isoformat() for row in served}
+    counted = select(func.count()).select_from(running).scalar_subquery()
+    found = session.execute(select(OwnerRow.id, OwnerRow.served_at, counted.label("running")))
+    return {row.id: Standing(row.running, row.served_at.isoformat()) for row in found}
 
 
 def note_served(session: Session, owners: Iterable[str]) -> None:

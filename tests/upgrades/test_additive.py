@@ -22,9 +22,12 @@ def breaks(old: Schema, new: Schema) -> list[str]:
     for table in old.keys() & new.keys():
         before, after = old[table], new[table]
         found += [f"{table}.{problem}" for problem in _of_columns(before, after)]
-        for kind in ("primary key", "unique", "checks", "foreign keys"):
+        for kind in ("primary key", "unique", "checks"):
             if before[kind] != after[kind]:
                 found.append(f"{table}: another {kind}")
+        # One that is gone makes nothing fail; docs/upgrading.md says what it leaves behind.
+        if any(key not in before["foreign keys"] for key in after["foreign keys"]):
+            found.append(f"{table}: new foreign key")
         if _unique_indexes(after) - _unique_indexes(before):
             found.append(f"{table}: new unique index")
     return sorted(found)
@@ -83,6 +86,7 @@ def column(
         ),
         ({"t": table(column(), unique=[{"column_names": ["a"]}])}, "t: another unique"),
         ({"t": table(column(), checks=[{"sqltext": "a > 0"}])}, "t: another checks"),
+        ({"t": table(column(), **{"foreign keys": [{"name": "f"}]})}, "t: new foreign key"),
         (
             {"t": table(column(), indexes=[{"name": "i", "unique": True}])},
             "t: new unique index",
@@ -100,4 +104,5 @@ def test_what_does_not_break_it_is_allowed() -> None:
         column("c", nullable=False, default="0"),
         indexes=[{"name": "i", "unique": False}],
     )
-    assert breaks({"t": table(column())}, {"t": more, "another": table(column())}) == []
+    checked = table(column(), **{"foreign keys": [{"name": "f"}]})
+    assert breaks({"t": checked}, {"t": more, "another": table(column())}) == []

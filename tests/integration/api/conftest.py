@@ -31,9 +31,12 @@ def serving(app: FastAPI) -> Iterator[str]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        # Also where the test has failed: Python waits for its threads before it ends.
+        server.should_exit = True
+        thread.join()
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ def open_to_lab(tmp_path: Path, sqlite_url: str) -> Iterator[httpx.Client]:
     settings = Settings(
         home=tmp_path, database_url=sqlite_url, cors_origins="https://lab.example, http://b.example"
     )
-    with serving(create_app(settings)) as url, httpx.Client(base_url=url) as http:
+    with serving(create_app(settings)) as url, httpx.Client(base_url=url, timeout=20) as http:
         yield http
 
 
@@ -69,7 +69,7 @@ def test_a_page_that_may_ask_can_read_why_it_was_refused(tmp_path: Path, sqlite_
     make_key(database, "some")
     database.dispose()
     settings = Settings(home=tmp_path, database_url=sqlite_url, cors_origins="https://lab.example")
-    with serving(create_app(settings)) as url, httpx.Client(base_url=url) as http:
+    with serving(create_app(settings)) as url, httpx.Client(base_url=url, timeout=20) as http:
         answer = http.get("/v1/jobs", headers=LAB)
     problem(answer, "unauthenticated")
     assert allowed(answer)["access-control-allow-origin"] == "https://lab.example"

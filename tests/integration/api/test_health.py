@@ -39,7 +39,7 @@ def test_each_missing_part_is_named(app: FastAPI, http: httpx.Client, database: 
 def test_without_its_database_it_lives_and_says_what_is_wrong() -> None:
     gone = Settings(database_url="postgresql://nobody@127.0.0.1:1/nothing")
     app = create_app(gone, broker_answers=lambda _: True)
-    with serving(app) as url, httpx.Client(base_url=url) as http:
+    with serving(app) as url, httpx.Client(base_url=url, timeout=20) as http:
         assert http.get("/healthz").json() == {"status": "alive"}
         assert pointers(http.get("/readyz"), "not_ready") == ["/database"]
         refused = http.get("/v1/jobs")

@@ -27,7 +27,8 @@ Labels = tuple[tuple[str, str], ...]
 @pytest.fixture
 def app(app: FastAPI) -> FastAPI:
     """One that has not looked at the ended jobs of this database yet."""
-    app.state.scrape._counted_of = None
+    for counted in app.state.scrape._counts:
+        counted._of = None
     return app
 
 
@@ -104,7 +105,8 @@ def test_jobs_are_counted_by_state_everybodys(
     app: FastAPI, http: httpx.Client, database: Database
 ) -> None:
     assert jobs_shown(scrape(http)) == dict.fromkeys(JobStatus, 0.0)
-    app.state.scrape._counted_of = None
+    for counted in app.state.scrape._counts:
+        counted._of = None
     queue(database)
     queue(database)
     _, held = running(database)
@@ -192,12 +194,12 @@ def test_a_sample_that_another_version_reported_is_left_out(
 
 def test_without_its_database_it_tells_what_it_knows() -> None:
     gone = Settings(database_url="postgresql://nobody@127.0.0.1:1/nothing")
-    with serving(create_app(gone)) as url, httpx.Client(base_url=url) as http:
+    with serving(create_app(gone)) as url, httpx.Client(base_url=url, timeout=20) as http:
         assert http.get("/healthz").status_code == 200
         # Whether keys are needed nobody can say, so nobody gets in but Prometheus.
         problem(http.get("/metrics"), "database_unavailable")
     opened = gone.model_copy(update={"metrics_key": "prometheus"})
-    with serving(create_app(opened)) as url, httpx.Client(base_url=url) as http:
+    with serving(create_app(opened)) as url, httpx.Client(base_url=url, timeout=20) as http:
         found = scrape(http, Authorization="Bearer prometheus")
     assert found["subgrad_database_up", ()] == 0
     assert "subgrad_jobs" not in {name for name, _ in found}

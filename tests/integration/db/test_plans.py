@@ -24,7 +24,7 @@ from service.db import (
 )
 from service.db.jobs import JobFilter
 from service.domain.errors import JobNotFound, SweepNotFound
-from service.domain.states import JobStatus
+from service.domain.states import TERMINAL, JobStatus
 from tests.integration.db.record import queue
 
 JOBS = 5_000
@@ -201,7 +201,7 @@ def test_the_jobs_that_ended_are_counted_in_an_index(crowded: Database) -> None:
 
     event.listen(crowded.engine, "before_cursor_execute", note)
     with crowded.reading() as session:
-        gauges.count_ended(session)
+        gauges.count(session, TERMINAL)
     event.remove(crowded.engine, "before_cursor_execute", note)
     ((statement, values),) = asked
     plan = _plan(crowded, statement, values)
