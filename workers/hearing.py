@@ -62,6 +62,9 @@ class Hearing:
             self._send(token)
         except self._away:
             return False
+        except Exception:  # without this thread nobody would notice that the worker is deaf
+            _log.exception("the worker could not speak to itself")
+            return False
         return True
 
     def _is_heard(self) -> bool:

@@ -146,7 +146,20 @@ class TrainingProcess:
             self.kill()
 
     def _listen(self) -> None:
+        try:
+            self._take_notices()
+        except Exception:  # else its end would never be told, and its jobs be held for ever
+            _log.exception("a training process that is not understood", pid=self.pid)
+            self._process.kill()
+        self._stdout.close()
+        returncode = self._process.wait()
+        killed = returncode == -signal.SIGKILL and self._memory_killer.has_struck()
+        self.inbox.put(Exited(returncode=returncode, ran_out_of_memory=killed))
+
+    def _take_notices(self) -> None:
         for line in self._stdout:
+            if not line.endswith("\n"):
+                return  # it was killed in the middle of the line
             notice = NOTICE.validate_json(line)
             match notice:
                 case Ready():
@@ -156,7 +169,3 @@ class TrainingProcess:
                     self._idle.set()
                 case _:
                     self.inbox.put(notice)
-        self._stdout.close()
-        returncode = self._process.wait()
-        killed = returncode == -signal.SIGKILL and self._memory_killer.has_struck()
-        self.inbox.put(Exited(returncode=returncode, ran_out_of_memory=killed))

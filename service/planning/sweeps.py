@@ -47,6 +47,7 @@ def expand(
     Raises SpecRejected with pointers into the sweep's body: to the axis, or to a value of it,
     that an error comes from, else into `/base`. The first member with an error is named.
     """
+    _check_paths(sweep)
     _check_size(sweep, limits)
     context = None if find_sizes is None else {FIND_SIZES: cache(find_sizes)}
     members: list[Member] = []
@@ -82,6 +83,22 @@ def _places(sweep: SweepSpec) -> Iterator[_Places]:
     grid = sweep.mode is SweepMode.GRID
     for combined in itertools.product(*numbered) if grid else zip(*numbered, strict=True):
         yield dict(zip(sweep.axes, combined, strict=True))
+
+
+def _check_paths(sweep: SweepSpec) -> None:
+    """No field has a slash in its name: who writes one thinks of JSON Pointer, in which errors are
+    told."""
+    pointers = [path for path in sweep.axes if "/" in path]
+    if pointers:
+        raise SpecRejected(
+            [
+                FieldError(
+                    pointer=f"/axes/{_escape(path)}",
+                    detail=f"axes have dotted paths: write {path.strip('/').replace('/', '.')!r}",
+                )
+                for path in pointers
+            ]
+        )
 
 
 def _check_size(sweep: SweepSpec, limits: Limits) -> None:

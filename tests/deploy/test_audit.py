@@ -47,5 +47,27 @@ def test_it_tells_what_was_found_from_what_nobody_looked_at(
     assert ("NOT AUDITED" in done.stderr) == is_loud
 
 
-def test_ci_audits() -> None:
-    assert "make audit AUDIT_OPTIONAL=1" in (ROOT / ".ci/run").read_text(encoding="utf-8")
+@pytest.mark.parametrize(("audit", "code"), [(0, 0), (2, 2)])
+def test_ci_tests_and_fails_where_the_audit_found_something(
+    tmp_path: Path, audit: int, code: int
+) -> None:
+    told = tmp_path / "told"
+    programs = {
+        "make": f'echo "$@" >> {told}\ntest "$1" != audit || exit {audit}',
+        # So that it installs nothing.
+        **dict.fromkeys(("chromium", "rabbitmq-server"), "exit 0"),
+    }
+    for name, body in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(
+        ["bash", ".ci/run"],
+        cwd=ROOT,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code
+    assert told.read_text() == "audit AUDIT_OPTIONAL=1\ntest\n"
+    assert ("KNOWN VULNERABILITIES" in done.stderr) == bool(audit)

@@ -1,8 +1,12 @@
 """The training process by itself: back-pressure, its end, and what its memory tells."""
 
+import fcntl
 import os
+import select
 import subprocess
 import sys
+import termios
+import time
 from pathlib import Path
 
 import pytest
@@ -33,6 +37,48 @@ def test_a_reader_that_is_slow_stops_training_and_loses_nothing() -> None:
     process.close()
     epochs = [one.metrics.epoch for one in told if isinstance(one, EpochEvent)]
     assert epochs == list(range(EPOCHS + 1))
+
+
+def test_the_end_of_a_process_that_is_killed_in_the_middle_of_a_line_is_told() -> None:
+    process = TrainingProcess(options=["--threads=1"], on_ready=lambda: None)
+    layers = [2] * 20
+    spec = JobSpec.model_validate(
+        digits_spec(epochs=EPOCHS, batch_size=1400, network={"hidden": layers})
+    )
+    process.send(Train(cohort="c", members=[Assignment(id="a", attempt=1, spec=spec)]))
+    # The inbox is full, and then the pipe: what does not fit into it waits in the middle of a line.
+    wait_for(lambda: _is_full(process._stdout.fileno()), what="the pipe is full", timeout_s=120)
+    process.kill()
+    told: list[Notice | Exited] = []
+
+    def ended() -> bool:
+        told.extend(process.take(1000, wait_s=0.05))
+        return isinstance(told[-1], Exited)
+
+    wait_for(ended, what="its end is told")
+    process.close()
+    epochs = [one for one in told if isinstance(one, EpochEvent)]
+    # A write of more than this is cut where the pipe ends.
+    assert min(len(one.model_dump_json()) for one in epochs) > select.PIPE_BUF
+    assert [one.metrics.epoch for one in epochs] == list(range(len(epochs)))
+
+
+def _is_full(pipe: int) -> bool:
+    """Whether no more comes. (Not each of its pages need be filled to the last byte.)"""
+    before = _bytes_in(pipe)
+    time.sleep(0.5)
+    return _bytes_in(pipe) == before > fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) // 2
+
+
+def _bytes_in(pipe: int) -> int:
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4), sys.byteorder)
+
+
+def test_a_process_that_is_not_understood_is_ended_and_told() -> None:
+    process = TrainingProcess(options=["--help"], on_ready=lambda: None)
+    wait_for(lambda: not process.inbox.empty(), what="its end is told")
+    process.close()
+    assert isinstance(process.inbox.get(), Exited)
 
 
 def test_a_command_that_it_does_not_understand_ends_the_process() -> None:

@@ -79,6 +79,13 @@ def test_an_error_inside_a_value_is_pointed_at_there() -> None:
     ("axes", "base", "pointer", "hint"),
     [
         ({"optimzer.learning_rate": [1]}, {}, "/axes/optimzer.learning_rate", "unknown field"),
+        ({"/seed": [1]}, {}, "/axes/~1seed", "write 'seed'"),
+        (
+            {"optimizer/learning_rate": [1]},
+            {},
+            "/axes/optimizer~1learning_rate",
+            "write 'optimizer.l",
+        ),
         ({"seed": [0]}, {"loss": {"name": "cross_entropy"}}, "/base/loss/name", "classification"),
         ({"seed": [0]}, {"epochs": -1}, "/base/epochs", "at least 0"),
         ({"seed.x": [0]}, {"seed": 1}, "/axes/seed.x/0", "'x'"),
