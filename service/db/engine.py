@@ -22,8 +22,9 @@ from sqlalchemy.exc import InvalidatePoolError, OperationalError
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from service.db import audit, endings
+from service.db import audit, changes, endings
 from service.db.audit import Actor
+from service.db.changes import OnChanged
 from service.db.endings import OnEnded
 from service.db.posting import Origin, note_origin
 from service.db.tables import Owned
@@ -77,6 +78,9 @@ class Database:
         self._origin: Origin | None = None
         self.on_ended: OnEnded | None = None
         """Is told of attempts that ended, once that is committed."""
+        self.on_changed: OnChanged | None = None
+        """Is told what streams show otherwise than before, once that is committed. It must neither
+        raise nor wait."""
 
     def seen_by(
         self, owner: str | None, actor: Actor | None = None, origin: Origin | None = None
@@ -103,7 +107,9 @@ class Database:
                 yield session
                 if self._actor is not None:
                     audit.record(session, self._actor)
-            ended = endings.take_noted(session)
+            ended, changed = endings.take_noted(session), changes.take_noted(session)
+        if changed is not None and self.on_changed is not None:
+            self.on_changed(changed)
         if ended and self.on_ended is not None:
             self.on_ended(ended)
 
