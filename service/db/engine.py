@@ -26,6 +26,7 @@ from service.db import audit, changes, endings
 from service.db.audit import Actor
 from service.db.changes import OnChanged
 from service.db.endings import OnEnded
+from service.db.pooler import bound_transactions
 from service.db.posting import Origin, note_origin
 from service.db.tables import Owned
 from service.db.together import Write, make_together
@@ -36,7 +37,6 @@ _WRITES = "subgrad_writes"
 _SQLITE_TIMEOUT_S = 30.0
 _SQLITE_WAITS = f"PRAGMA busy_timeout = {round(_SQLITE_TIMEOUT_S * 1000)}"
 _LOOK_EVERY_S = 0.002
-_IDLE_TIMEOUT_S = 15
 _PING_AFTER_S = 1.0
 _RESTS_SINCE = "rests since"
 
@@ -149,16 +149,9 @@ def _create_engine(url: str) -> Engine:
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() == "postgresql":
-        engine = create_engine(
-            parsed,
-            pool_size=10,
-            max_overflow=30,
-            connect_args={
-                "connect_timeout": 5,
-                # A process that is stopped in the middle of a transaction would hold its locks.
-                "options": f"-c idle_in_transaction_session_timeout={_IDLE_TIMEOUT_S}s",
-            },
-        )
+        patience = {"connect_timeout": 5}
+        engine = create_engine(parsed, pool_size=10, max_overflow=30, connect_args=patience)
+        bound_transactions(engine)
         event.listen(engine, "handle_error", _tell_lost_connection)
         event.listen(engine, "checkin", _note_rest)
         event.listen(engine, "checkout", partial(_ping_if_doubtful, engine.dialect))
