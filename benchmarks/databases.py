@@ -11,16 +11,17 @@ from tests.servers import Postgres, system_postgres, wheel_postgres
 def databases() -> Iterator[tuple[str, Database]]:
     """Fresh, migrated databases with their names; each is gone when the next one comes."""
     with tempfile.TemporaryDirectory(prefix="subgrad-bench-") as folder:
-        yield "SQLite", _migrated(f"sqlite:///{folder}/subgrad.sqlite3")
+        yield "SQLite", migrated(f"sqlite:///{folder}/subgrad.sqlite3")
     programs = system_postgres() or wheel_postgres()
     if programs is not None:
         with Postgres.running(programs) as server:
-            database = _migrated(server.url)
+            database = migrated(server.url)
             yield "PostgreSQL", database
             database.dispose()
 
 
-def _migrated(url: str) -> Database:
+def migrated(url: str) -> Database:
+    """The database there, with all tables."""
     database = Database(url)
     upgrade(database)
     return database

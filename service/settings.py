@@ -136,7 +136,11 @@ class Settings(BaseSettings):
         86_400.0, gt=0, description="Seconds after which an Idempotency-Key may be used for another"
     )
     poll_s: float = Field(
-        0.05, gt=0, le=10, description="Seconds between looks at the database by relay and streams"
+        0.05,
+        gt=0,
+        le=10,
+        description="Seconds between looks at the database by the relay, and by streams that hear "
+        "no hints",
     )
     metrics_key: str = Field(
         "", repr=False, description="Key that opens `/metrics` and nothing else; empty: none"

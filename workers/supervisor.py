@@ -20,6 +20,7 @@ from service.db.workers import Worker
 from service.domain.events import EndEvent, StoppedEvent
 from service.domain.ids import new_id
 from service.domain.states import Reason
+from service.hints import Hints
 from service.observability import tracing
 from service.observability.reporting import Reporter
 from service.pulse import Pulse
@@ -58,6 +59,8 @@ class Supervisor:
         self._database = Database(settings.resolved_database_url)
         self._reporter = Reporter(self._worker.id, "worker")
         self._database.on_ended = self._reporter.hear_of_ended
+        self._hints = Hints(settings)
+        self._database.on_changed = self._hints.tell
         gpus = [placement.gpu for placement in placements if placement.gpu is not None]
         self._gpu_gauge = GpuGauge(self._reporter.meters, gpus)
         self._stopping = threading.Event()
@@ -121,6 +124,7 @@ class Supervisor:
         with self._database.writing() as session:
             self._reporter.report(session)  # the last figures
             workers.remove(session, self._worker.id)
+        self._hints.close()
         self._database.dispose()
 
     def _claim_next(self, slot: Slot) -> list[Claim]:

@@ -1,7 +1,8 @@
 """The application: what it is made of, in one place. Importing this does nothing."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from fastapi import Depends, FastAPI
 
@@ -36,7 +37,9 @@ from service.api.middleware.spans import Spans
 from service.api.openapi import TAGS, Api, refuse_unacceptable, refuse_unknown_query
 from service.api.posts import Posts
 from service.api.rates import Rates
+from service.api.watching import Watches
 from service.db import Database
+from service.hints import Hints
 from service.observability import tracing
 from service.queue import broker_is_reachable
 from service.settings import Settings
@@ -64,12 +67,19 @@ def create_app(
 ) -> FastAPI:
     """The API on the given database, or on one of its own that it closes at the end."""
     used = database or Database(settings.resolved_database_url)
+    hints, watches = Hints(settings), Watches(settings)
+    used.on_changed = hints.tell
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # Its second of work is nothing for the first client to wait for.
         app.openapi()
+        listening = asyncio.create_task(watches.listen())
         yield
+        listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await listening
+        hints.close()
         tracing.close()
         if database is None:
             used.dispose()
@@ -92,7 +102,7 @@ def create_app(
     app.state.database = used
     app.state.broker_answers = broker_answers
     app.state.doors, app.state.rates = Doors(), Rates(settings)
-    app.state.posts = Posts()
+    app.state.posts, app.state.watches = Posts(), watches
     app.state.scrape = Scrape()
     _wrap(app, settings)
     errors.install(app)

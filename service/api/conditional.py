@@ -6,12 +6,11 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 
-import anyio
 from fastapi import Depends, Header, Query, Request, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from service.api.dependencies import DatabaseDep, SettingsDep
+from service.api.dependencies import DatabaseDep, SettingsDep, WatchesDep
 from service.db import Session
 
 T = TypeVar("T")
@@ -33,13 +32,16 @@ class Reading:
 
     def __init__(
         self,
+        *,
         request: Request,
         settings: SettingsDep,
         database: DatabaseDep,
+        watches: WatchesDep,
         wait: WaitS = 0,
         if_none_match: IfNoneMatch = None,
     ) -> None:
-        self._request, self._database, self._poll_s = request, database, settings.poll_s
+        self._request, self._database = request, database
+        self._watches, self._apart_s = watches, settings.poll_s
         self._wait_s, self._if_none_match = wait, if_none_match
 
     async def answer(
@@ -49,14 +51,21 @@ class Reading:
         resource_id: str,
     ) -> Response:
         """The resource when it has ended, when the time is up, or when the client has left."""
-        deadline = time.monotonic() + self._wait_s
-        while (
-            not await self._ask(has_ended, resource_id)
-            and (left := deadline - time.monotonic()) > 0
-            and not await self._request.is_disconnected()
-        ):
-            await anyio.sleep(min(left, self._poll_s))
+        if self._wait_s:
+            await self._wait(has_ended, resource_id)
         return _answer(await self._ask(find, resource_id), self._if_none_match)
+
+    async def _wait(self, has_ended: Callable[[Session, str], bool], resource_id: str) -> None:
+        deadline = time.monotonic() + self._wait_s
+        with self._watches.watching(resource_id, apart_s=self._apart_s, moves_only=True) as watch:
+            watch.before_look()
+            while (
+                not await self._ask(has_ended, resource_id)
+                and (left := deadline - time.monotonic()) > 0
+                and not await self._request.is_disconnected()
+            ):
+                await watch.until_due(left)
+                watch.before_look()
 
     async def _ask(self, question: Callable[[Session, str], T], resource_id: str) -> T:
         def ask() -> T:

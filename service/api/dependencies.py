@@ -5,6 +5,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Header, Path, Query, Request
 
 from service.api.posts import Posts
+from service.api.watching import Watches
 from service.db import Database, datasets
 from service.db.audit import Actor
 from service.db.posting import Origin
@@ -27,6 +28,10 @@ def access_of(request: Request) -> Access:
 
 def posts_of(request: Request) -> Posts:
     return cast(Posts, request.app.state.posts)
+
+
+def watches_of(request: Request) -> Watches:
+    return cast(Watches, request.app.state.watches)
 
 
 def database_of(request: Request) -> Database:
@@ -61,6 +66,10 @@ def size_finder(database: Database) -> FindSizes:
 # Coroutines, so that FastAPI does not send these one-liners through the thread pool.
 async def _settings(request: Request) -> Settings:
     return settings_of(request)
+
+
+async def _watches(request: Request) -> Watches:
+    return watches_of(request)
 
 
 async def _access(request: Request) -> Access:
@@ -113,6 +122,8 @@ async def _dataset_id(dataset_id: Annotated[str, _DATASET_ID]) -> str:
 SettingsDep = Annotated[Settings, Depends(_settings)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 """The database as the owner of the request's key sees it."""
+WatchesDep = Annotated[Watches, Depends(_watches)]
+"""By which streams and long polls hear of changes."""
 AccessDep = Annotated[Access, Depends(_access)]
 """In whose name the request is made."""
 

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from service.api import stream
-from service.api.dependencies import DatabaseDep, JobId, SettingsDep
+from service.api.dependencies import DatabaseDep, JobId, SettingsDep, WatchesDep
 from service.api.examples import jobs as examples
 from service.api.openapi import problems
 from service.api.stream import LastEventId, documented
@@ -59,10 +59,12 @@ class Position:
     responses={**documented(examples.EVENTS), **problems("job_not_found")},
 )
 def stream_events(
+    *,
     job_id: JobId,
     request: Request,
     settings: SettingsDep,
     database: DatabaseDep,
+    watches: WatchesDep,
     last_event_id: LastEventId = "",
 ) -> Response:
     """Follow a job: its status changes and epochs so far, then each as it happens."""
@@ -78,7 +80,7 @@ def stream_events(
         request,
         lambda after: _read_news(database, job_id, after),
         replace(position, ended=False),
-        settings.poll_s,
+        watches.watching(job_id, apart_s=settings.poll_s),
     )
 
 

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
+from service.api.dependencies import watches_of
 from service.api.middleware.monitoring import HttpMeters
 from service.api.openapi import problems
 from service.db import UNAVAILABLE, Database, gauges, reports
@@ -44,9 +45,9 @@ class Scrape:
             _Count(tuple(TERMINAL), every_s=5.0, share=100),
         ]
 
-    def text(self, database: Database, settings: Settings) -> bytes:
+    def text(self, database: Database, settings: Settings, *, hears: bool) -> bytes:
         """In the text format of Prometheus. Asks the database: not for the event loop. Where it
-        is away, tells what is known without it."""
+        is away, tells what is known without it. `hears`: whether hints come through."""
         families: list[Metric] = list(self._registry.collect())
         try:
             with database.reading() as session:
@@ -56,9 +57,13 @@ class Scrape:
             load, reported = None, []
         up = GaugeMetricFamily("subgrad_database_up", "Whether the database answers")
         up.add_metric([], 0.0 if load is None else 1.0)
-        return generate_latest(
-            _Families([*families, up, *_of_processes(reported, lease_s=settings.lease_s)])
+        hints = GaugeMetricFamily(
+            "subgrad_hints_up",
+            "Whether this process hears of changes; if not, its streams look for themselves",
         )
+        hints.add_metric([], 1.0 if hears else 0.0)
+        of_processes = _of_processes(reported, lease_s=settings.lease_s)
+        return generate_latest(_Families([*families, up, hints, *of_processes]))
 
     def _count(self, database: Database) -> Metric:
         jobs = GaugeMetricFamily("subgrad_jobs", "Jobs by state", labels=["status"])
@@ -146,5 +151,6 @@ def read_metrics(request: Request) -> Response:
     """Read what Prometheus collects. Only for admins, and for whoever has SUBGRAD_METRICS_KEY."""
     state = request.app.state
     # Everybody's: these are sums, and whoever may ask sees all of them.
-    text = cast(Scrape, state.scrape).text(state.database, state.settings)
+    hears = watches_of(request).hears
+    text = cast(Scrape, state.scrape).text(state.database, state.settings, hears=hears)
     return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)

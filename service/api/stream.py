@@ -2,15 +2,15 @@
 
 A position says all that was sent so far and is the id of each event. Looking at the database
 after a position gives the news and their positions, so a client that comes back with its last id
-gets what follows. Nothing is kept between two looks.
+gets what follows. Nothing is kept between two looks. When to look is `service.api.watching`'s.
 """
 
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
 from http import HTTPStatus
 from typing import Annotated, Any, Protocol, TypeVar
 
-import anyio
 from fastapi import Header, Request, Response
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from starlette.concurrency import run_in_threadpool
@@ -18,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from service.api.errors import ApiError, invalid
 from service.api.middleware.gate import still_admits
 from service.api.middleware.head import wants_head
+from service.api.watching import Watch
 from service.db import UNAVAILABLE
 from service.domain.base import DomainModel
 
@@ -64,41 +65,52 @@ def unknown_id(resource: str) -> ApiError:
     )
 
 
-def respond(request: Request, look: Callable[[P], News[P]], position: P, poll_s: float) -> Response:
+def respond(
+    request: Request,
+    look: Callable[[P], News[P]],
+    position: P,
+    watching: AbstractContextManager[Watch],
+) -> Response:
     """Streams the news after the position until an event leads to one that has ended, or until
-    the client may not read it any more."""
+    the client may not read it any more. It looks whenever `watching` says so."""
     # The second header keeps nginx from collecting events.
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     if wants_head(request):
         return Response(media_type=EventSourceResponse.media_type, headers=headers)
-    events = _follow(look, position, poll_s, lambda: still_admits(request))
+    events = _follow(look, position, watching, lambda: still_admits(request))
     return EventSourceResponse(events, headers=headers)
 
 
 # Not a generator endpoint of FastAPI's: that one pipes events through two more tasks, which fail
 # with BrokenResourceError where a client leaves while they send (seen with 0.165).
 async def _follow(
-    look: Callable[[P], News[P]], position: P, poll_s: float, may_go_on: Callable[[], bool]
+    look: Callable[[P], News[P]],
+    position: P,
+    watching: AbstractContextManager[Watch],
+    may_go_on: Callable[[], bool],
 ) -> AsyncIterator[bytes]:
     closes_at = time.monotonic() + LONGEST_STREAM_S
     heard_at = checked_at = time.monotonic()
-    while not position.ended and time.monotonic() < closes_at:
-        try:
-            if time.monotonic() - checked_at > PING_S:
-                if not await run_in_threadpool(may_go_on):
-                    return  # the client comes back and is told why
-                checked_at = time.monotonic()
-            news = await run_in_threadpool(look, position)
-        except UNAVAILABLE:
-            return  # the client comes back with the last id that it got
-        for reached, kind, data in news:
-            position = reached
-            text = data.model_dump_json()
-            yield format_sse_event(event=kind, id=str(reached), data_str=text)
-        if news:
-            heard_at = time.monotonic()
-            continue
-        if time.monotonic() - heard_at > PING_S:
-            yield KEEPALIVE_COMMENT
-            heard_at = time.monotonic()
-        await anyio.sleep(poll_s)
+    with watching as watch:
+        while not position.ended and time.monotonic() < closes_at:
+            try:
+                if time.monotonic() - checked_at > PING_S:
+                    if not await run_in_threadpool(may_go_on):
+                        return  # the client comes back and is told why
+                    checked_at = time.monotonic()
+                watch.before_look()
+                news = await run_in_threadpool(look, position)
+            except UNAVAILABLE:
+                return  # the client comes back with the last id that it got
+            for reached, kind, data in news:
+                position = reached
+                text = data.model_dump_json()
+                yield format_sse_event(event=kind, id=str(reached), data_str=text)
+            if news:
+                watch.after_news()
+                heard_at = time.monotonic()
+                continue
+            if time.monotonic() - heard_at > PING_S:
+                yield KEEPALIVE_COMMENT
+                heard_at = time.monotonic()
+            await watch.until_due()

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from service.api import stream
-from service.api.dependencies import DatabaseDep, SettingsDep, SweepId
+from service.api.dependencies import DatabaseDep, SettingsDep, SweepId, WatchesDep
 from service.api.examples import jobs as examples
 from service.api.openapi import problems
 from service.api.stream import LastEventId, documented
@@ -56,10 +56,12 @@ class Position:
     responses={**documented(examples.SWEEP_EVENTS), **problems("sweep_not_found")},
 )
 def stream_sweep_events(
+    *,
     sweep_id: SweepId,
     request: Request,
     settings: SettingsDep,
     database: DatabaseDep,
+    watches: WatchesDep,
     last_event_id: LastEventId = "",
 ) -> Response:
     """Follow a sweep: where its members stand, now and whenever that changes."""
@@ -75,7 +77,7 @@ def stream_sweep_events(
         request,
         lambda after: _read_news(database, sweep_id, after),
         start,
-        _LOOKS_APART * settings.poll_s,
+        watches.watching(sweep_id, apart_s=_LOOKS_APART * settings.poll_s),
     )
 
 

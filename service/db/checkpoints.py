@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from service.db.claims import Held, lock_held
+from service.db.changes import note_measured
+from service.db.claims import Held, lock_held, lock_with_sweeps
 from service.db.rollups import SIZES
 from service.db.tables import (
     CheckpointRow,
@@ -62,7 +63,8 @@ def read_weights(session: Session, job_id: str) -> bytes | None:
 def adopt(session: Session, held: Held, resumed: Mapping[str, int]) -> None:
     """Makes what earlier attempts measured up to the epoch of the checkpoint this attempt's own,
     and removes what they measured after it. Nothing of jobs that are not held any more."""
-    mine = lock_held(session, {job_id: held[job_id] for job_id in resumed if job_id in held})
+    wanted = {job_id: held[job_id] for job_id in resumed if job_id in held}
+    mine = lock_with_sweeps(session, wanted)
     for job_id in sorted(mine):
         epoch, attempt = resumed[job_id], {"attempt": held[job_id]}
         tables: list[tuple[Any, Any]] = [
@@ -76,3 +78,4 @@ def adopt(session: Session, held: Held, resumed: Mapping[str, int]) -> None:
             session.execute(update(table).where(of_job, is_before).values(attempt))
             session.execute(delete(table).where(of_job, ~is_before))
         session.execute(update(JobRow).where(JobRow.id == job_id).values(last_epoch=epoch))
+    note_measured(session, {*mine, *mine.values()})

@@ -163,14 +163,19 @@ def _waiting(*columns: Any) -> Any:
 
 
 def lock_held(session: Session, held: Held) -> set[str]:
-    """Which of the jobs the caller still holds; their rows stay locked in this transaction.
+    """Which of the jobs the caller still holds; their rows stay locked in this transaction."""
+    return set(lock_with_sweeps(session, held))
+
+
+def lock_with_sweeps(session: Session, held: Held) -> dict[str, str | None]:
+    """The same, each with the sweep that it is a member of.
 
     Whoever waits for several job rows takes them in the order of their ids, so no two wait for
     each other: every other statement takes one row, skips locked ones, or comes after this one.
     """
     # The attempts are compared here and not in SQL: for a list of pairs both databases plan badly.
     running = (
-        select(JobRow.id, JobRow.attempt)
+        select(JobRow.id, JobRow.attempt, JobRow.sweep_id)
         .where(
             JobRow.id.in_(list(held)),
             JobRow.status == JobStatus.RUNNING,
@@ -179,7 +184,8 @@ def lock_held(session: Session, held: Held) -> set[str]:
         .order_by(JobRow.id)
         .with_for_update()
     )
-    return {row.id for row in session.execute(running) if row.attempt == held[row.id]}
+    found = session.execute(running)
+    return {row.id: row.sweep_id for row in found if row.attempt == held[row.id]}
 
 
 def renew(session: Session, held: Held, *, lease_s: float) -> set[str]:

@@ -22,9 +22,11 @@ from sqlalchemy.exc import InvalidatePoolError, OperationalError
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from service.db import audit, endings
+from service.db import audit, changes, endings
 from service.db.audit import Actor
+from service.db.changes import OnChanged
 from service.db.endings import OnEnded
+from service.db.pooler import bound_transactions
 from service.db.posting import Origin, note_origin
 from service.db.tables import Owned
 from service.db.together import Write, make_together
@@ -35,7 +37,6 @@ _WRITES = "subgrad_writes"
 _SQLITE_TIMEOUT_S = 30.0
 _SQLITE_WAITS = f"PRAGMA busy_timeout = {round(_SQLITE_TIMEOUT_S * 1000)}"
 _LOOK_EVERY_S = 0.002
-_IDLE_TIMEOUT_S = 15
 _PING_AFTER_S = 1.0
 _RESTS_SINCE = "rests since"
 
@@ -77,6 +78,9 @@ class Database:
         self._origin: Origin | None = None
         self.on_ended: OnEnded | None = None
         """Is told of attempts that ended, once that is committed."""
+        self.on_changed: OnChanged | None = None
+        """Is told what streams show otherwise than before, once that is committed. It must neither
+        raise nor wait."""
 
     def seen_by(
         self, owner: str | None, actor: Actor | None = None, origin: Origin | None = None
@@ -103,7 +107,9 @@ class Database:
                 yield session
                 if self._actor is not None:
                     audit.record(session, self._actor)
-            ended = endings.take_noted(session)
+            ended, changed = endings.take_noted(session), changes.take_noted(session)
+        if changed is not None and self.on_changed is not None:
+            self.on_changed(changed)
         if ended and self.on_ended is not None:
             self.on_ended(ended)
 
@@ -143,16 +149,9 @@ def _create_engine(url: str) -> Engine:
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() == "postgresql":
-        engine = create_engine(
-            parsed,
-            pool_size=10,
-            max_overflow=30,
-            connect_args={
-                "connect_timeout": 5,
-                # A process that is stopped in the middle of a transaction would hold its locks.
-                "options": f"-c idle_in_transaction_session_timeout={_IDLE_TIMEOUT_S}s",
-            },
-        )
+        patience = {"connect_timeout": 5}
+        engine = create_engine(parsed, pool_size=10, max_overflow=30, connect_args=patience)
+        bound_transactions(engine)
         event.listen(engine, "handle_error", _tell_lost_connection)
         event.listen(engine, "checkin", _note_rest)
         event.listen(engine, "checkout", partial(_ping_if_doubtful, engine.dialect))

@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from service.db.audit import name_resource
+from service.db.changes import note_moved
 from service.db.datasets import note_uses
 from service.db.measured import forget
 from service.db.posting import NewJob, as_row, store_one
@@ -148,9 +149,13 @@ def record_status(session: Session, job_ids: list[str], reason: Reason | None = 
     """Adds the jobs' present status to their histories. Call it in the transaction of the move."""
     if not job_ids:
         return
-    session.execute(
-        update(JobRow).where(JobRow.id.in_(job_ids)).values(status_seq=JobRow.status_seq + 1)
+    their_sweeps = session.scalars(
+        update(JobRow)
+        .where(JobRow.id.in_(job_ids))
+        .values(status_seq=JobRow.status_seq + 1)
+        .returning(JobRow.sweep_id)
     )
+    note_moved(session, {*job_ids, *their_sweeps})
     moved = select(
         JobRow.id, JobRow.status_seq, JobRow.status, JobRow.attempt, literal(reason, String), now()
     ).where(JobRow.id.in_(job_ids))

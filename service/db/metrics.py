@@ -9,7 +9,8 @@ from sqlalchemy import Table, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from service.db import rollups
-from service.db.claims import Held, lock_held
+from service.db.changes import note_measured
+from service.db.claims import Held, lock_with_sweeps
 from service.db.tables import EpochRow, JobRow, LayerRow, UnitRow
 from service.db.upsert import insert_or_replace
 from service.domain.events import EpochEvent
@@ -25,7 +26,8 @@ def record_epochs(session: Session, held: Held, events: Sequence[EpochEvent]) ->
     Repeating a write changes nothing: an epoch's row is replaced, never doubled. Events of jobs
     that the caller lost are dropped.
     """
-    mine = lock_held(session, held)
+    sweeps = lock_with_sweeps(session, held)
+    mine = set(sweeps)
     kept = [event for event in events if event.member in mine]
     epochs, layers, units = [], [], []
     for event in kept:
@@ -60,6 +62,7 @@ def record_epochs(session: Session, held: Held, events: Sequence[EpochEvent]) ->
             .values(last_epoch=bindparam("newest")),
             [{"member": member, "newest": epoch} for member, epoch in newest.items()],
         )
+    note_measured(session, {*newest, *(sweeps[member] for member in newest)})
     return mine
 
 

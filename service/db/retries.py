@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from service.db.changes import note_moved
 from service.db.jobs import announce, find, record_status
 from service.db.measured import forget
 from service.db.tables import IdempotencyRow, JobRow
@@ -59,11 +60,13 @@ def remove(session: Session, job_id: str) -> None:
 
     Raises JobNotFound, and MoveRefused for a job that has not ended.
     """
-    status = session.scalar(select(JobRow.status).where(JobRow.id == job_id).with_for_update())
-    if status is None:
+    query = select(JobRow.status, JobRow.sweep_id).where(JobRow.id == job_id)
+    row = session.execute(query.with_for_update()).first()
+    if row is None:
         raise JobNotFound(job_id)
-    if status not in TERMINAL:
-        raise MoveRefused(f"The job is {status}: cancel it first, or wait for its end.")
+    if row.status not in TERMINAL:
+        raise MoveRefused(f"The job is {row.status}: cancel it first, or wait for its end.")
     session.execute(delete(IdempotencyRow).where(IdempotencyRow.resource_id == job_id))
     forget(session, [job_id])
     session.execute(delete(JobRow).where(JobRow.id == job_id))
+    note_moved(session, [row.sweep_id])

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.db import sweeps
 from service.db.audit import name_resource
+from service.db.changes import note_moved
 from service.db.jobs import claim_key
 from service.db.study_tables import StudyRow, StudySweepRow
 from service.db.sweeps import Standing
@@ -120,6 +121,7 @@ def cancel(session: Session, study_id: str) -> Study:
         .where(StudyRow.id == study_id)
         .values(cancel_requested_at=now(), **ended(JobStatus.CANCELLED, Reason.USER))
     )
+    note_moved(session, [study_id])
     for sweep_id in sweeps_of(session, [study_id])[study_id].values():
         if sweeps.standing(session, sweep_id).progress().status not in TERMINAL:
             sweeps.cancel(session, sweep_id)

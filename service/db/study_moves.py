@@ -13,6 +13,7 @@ from sqlalchemy import exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.db import sweeps
+from service.db.changes import note_moved
 from service.db.studies import ended, sweeps_of
 from service.db.study_tables import StudyRow, StudySweepRow
 from service.db.tables import JobRow
@@ -172,10 +173,15 @@ def _move(session: Session, held: HeldStudy, **values: Any) -> bool:
         )
         .values(**values)
         .returning(StudyRow.id)
-    )
-    return moved.first() is not None
+    ).first()
+    if moved is None:
+        return False
+    if "status" in values:
+        note_moved(session, [held.study_id])
+    return True
 
 
 def _end(session: Session, study_id: str, status: JobStatus, reason: Reason, detail: str) -> None:
     values = ended(status, reason) | {"detail": detail}
     session.execute(update(StudyRow).where(StudyRow.id == study_id).values(values))
+    note_moved(session, [study_id])

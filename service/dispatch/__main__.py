@@ -14,6 +14,7 @@ from service.dispatch.reaper import reap
 from service.dispatch.relay import announce_due
 from service.dispatch.tidying import tidy
 from service.domain.ids import new_id
+from service.hints import Hints
 from service.observability import logs
 from service.observability.reporting import Reporter
 from service.pulse import Pulse
@@ -39,7 +40,8 @@ def run(settings: Settings, stop: threading.Event) -> None:
     for."""
     database, queue = Database(settings.resolved_database_url), TrainQueue(settings)
     reporter = Reporter(new_id("dsp"), "dispatch")
-    database.on_ended = reporter.hear_of_ended
+    hints = Hints(settings)
+    database.on_ended, database.on_changed = reporter.hear_of_ended, hints.tell
     pulse = Pulse(settings, "dispatch")
     reap_every_s = min(settings.lease_s / 3, 5.0)
     next_reap = next_report = time.monotonic()
@@ -67,6 +69,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     with suppress(*UNAVAILABLE), database.writing() as session:
         reporter.report(session)  # the last figures
     queue.close()
+    hints.close()
     database.dispose()
 
 

