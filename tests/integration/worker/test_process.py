@@ -41,13 +41,14 @@ def test_a_reader_that_is_slow_stops_training_and_loses_nothing() -> None:
 
 def test_the_end_of_a_process_that_is_killed_in_the_middle_of_a_line_is_told() -> None:
     process = TrainingProcess(options=["--threads=1"], on_ready=lambda: None)
+    process.inbox.maxsize = 2
     layers = [2] * 20
     spec = JobSpec.model_validate(
         digits_spec(epochs=EPOCHS, batch_size=1400, network={"hidden": layers})
     )
     process.send(Train(cohort="c", members=[Assignment(id="a", attempt=1, spec=spec)]))
     # The inbox is full, and then the pipe: what does not fit into it waits in the middle of a line.
-    wait_for(lambda: _is_full(process._stdout.fileno()), what="the pipe is full", timeout_s=120)
+    wait_for(lambda: _is_full(process._stdout.fileno()), what="the pipe is full")
     process.kill()
     told: list[Notice | Exited] = []
 
