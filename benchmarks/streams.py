@@ -9,6 +9,7 @@ turns; without hints means a broker that is no Redis. Looks are transactions tha
 """
 
 import argparse
+import contextlib
 import os
 import random
 import selectors
@@ -102,7 +103,7 @@ def _run(postgres: Postgres, broker_url: str, streams: int, seconds: float) -> R
     database = migrated(postgres.url)
     held: dict[str, int] = {}
     for _ in range(streams):
-        held |= take(database, queue(database))
+        held |= take(database, queue(database), lease_s=86_400)
     with (
         tempfile.TemporaryDirectory(prefix="subgrad-bench-") as home,
         _api(Path(home), postgres.url, broker_url) as (settings, api),
@@ -160,8 +161,13 @@ def _counts(postgres: Postgres, api: psutil.Process) -> tuple[float, float, floa
 
 
 def _cpu_s(processes: list[psutil.Process]) -> float:
-    times = [one.cpu_times() for one in processes]
-    return float(sum(t.user + t.system + t.children_user + t.children_system for t in times))
+    """Processor seconds so far. Those of a process that has ended count with its parent."""
+    total = 0.0
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            t = process.cpu_times()
+            total += t.user + t.system + t.children_user + t.children_system
+    return total
 
 
 @contextmanager

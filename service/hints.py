@@ -9,22 +9,25 @@ is none that speaks Redis there are no hints, and streams look for themselves.
 import threading
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import redis
 import structlog
 from pydantic import BaseModel
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from service.db.changes import Changed
 from service.settings import Settings
 
+if TYPE_CHECKING:
+    import redis
+
+# Redis's client is imported where it is first needed: it takes a while, and brings much along.
+
 _log = structlog.get_logger(__name__)
 
-AWAY = (redis.RedisError, OSError, ValueError, TypeError)
-"""What speaking to Redis raises; the last two where Redis's client cannot make anything of a URL
-that Celery understands."""
+UNUSABLE = (OSError, ValueError, TypeError)
+"""What speaking to Redis raises besides its own errors; the last two where its client cannot make
+anything of a URL that Celery understands."""
 
 PATIENCE_S = 2.0
 
@@ -97,6 +100,11 @@ class Hints:
             self._thread.join(_LAST_WORDS_S)
 
     def _run(self) -> None:
+        import redis  # noqa: PLC0415
+        from redis.backoff import NoBackoff  # noqa: PLC0415
+        from redis.retry import Retry  # noqa: PLC0415
+
+        away = (redis.RedisError, *UNUSABLE)
         try:
             # Once more, at once: a connection that rested may have been closed meanwhile.
             retry = Retry(NoBackoff(), 1)
@@ -106,7 +114,7 @@ class Hints:
                 socket_connect_timeout=PATIENCE_S,
                 socket_timeout=PATIENCE_S,
             )
-        except AWAY as error:
+        except UNUSABLE as error:
             _log.warning("no hints to streams", error=str(error))
             return
         is_away, is_over = False, False
@@ -117,7 +125,7 @@ class Hints:
             try:
                 self._publish(client, told)
                 is_away = False
-            except AWAY as error:
+            except away as error:
                 if not is_away:
                     _log.warning("no hints to streams: Redis is away", error=str(error))
                 is_away = True
@@ -126,7 +134,7 @@ class Hints:
             is_over = self._closing.is_set() and (is_away or not self._wake.is_set())
         client.close()
 
-    def _publish(self, client: redis.Redis, told: Changed) -> None:
+    def _publish(self, client: "redis.Redis", told: Changed) -> None:
         # What has moved is looked at anyway.
         for moved in _batched(told.moved):
             client.publish(self._channel, Hint(moved=moved).model_dump_json())

@@ -9,19 +9,20 @@ import asyncio
 import math
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import anyio
 import structlog
 from pydantic import ValidationError
-from redis.asyncio import Redis
-from redis.asyncio.client import PubSub
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
-from service.hints import AWAY, PATIENCE_S, Hint, channel, redis_url
+from service.hints import PATIENCE_S, UNUSABLE, Hint, channel, redis_url
 from service.settings import Settings
+
+if TYPE_CHECKING:
+    from redis.asyncio.client import PubSub
 
 _log = structlog.get_logger(__name__)
 
@@ -76,20 +77,19 @@ class Watches:
 
     async def listen(self) -> None:
         """Hears hints until it is cancelled. A Redis that is away is waited for."""
+        if self._url is None:
+            return
+        # Takes a while the first time, in which others are served.
+        await asyncio.to_thread(import_module, "redis.asyncio")
+        from redis import RedisError  # noqa: PLC0415
+
         is_away = False
-        while self._url is not None:
+        while True:
             try:
-                redis = Redis.from_url(
-                    self._url,
-                    retry=Retry(NoBackoff(), 0),
-                    socket_connect_timeout=PATIENCE_S,
-                    socket_timeout=PATIENCE_S,
-                )
-                async with redis as client, client.pubsub() as subscription:
-                    await subscription.subscribe(self._channel)
+                async with _subscribed(self._url, self._channel) as subscription:
                     is_away = False
                     await self._hear(subscription)
-            except AWAY as error:
+            except (RedisError, *UNUSABLE) as error:
                 if not is_away:
                     _log.warning("streams look for themselves: Redis is away", error=str(error))
                 is_away = True
@@ -98,7 +98,7 @@ class Watches:
                 self._wake_everybody()
             await asyncio.sleep(_AGAIN_AFTER_S)
 
-    async def _hear(self, subscription: PubSub) -> None:
+    async def _hear(self, subscription: "PubSub") -> None:
         """Until the connection breaks, or nothing comes through it any more: TimeoutError."""
         is_asked = False
         while True:
@@ -136,6 +136,23 @@ class Watches:
         for waiting in (self._for_moves, self._for_all):
             for resource_id in waiting:
                 self._wake(waiting, resource_id)
+
+
+@asynccontextmanager
+async def _subscribed(url: str, channel_name: str) -> "AsyncIterator[PubSub]":
+    from redis.asyncio import Redis  # noqa: PLC0415
+    from redis.asyncio.retry import Retry  # noqa: PLC0415
+    from redis.backoff import NoBackoff  # noqa: PLC0415
+
+    redis = Redis.from_url(
+        url,
+        retry=Retry(NoBackoff(), 0),
+        socket_connect_timeout=PATIENCE_S,
+        socket_timeout=PATIENCE_S,
+    )
+    async with redis as client, client.pubsub() as subscription:
+        await subscription.subscribe(channel_name)
+        yield subscription
 
 
 class Watch:

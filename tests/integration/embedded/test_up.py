@@ -13,6 +13,7 @@ import pytest
 
 from service.queue import broker_is_reachable
 from service.settings import Settings
+from tests.integration.api.streams import events
 from tests.stack import digits_spec, free_port, is_alive, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets and signals")
@@ -90,6 +91,24 @@ def test_two_of_them_live_side_by_side(homes: list[Up], tmp_path: Path) -> None:
     ended = httpx.get(f"{homes[0].url}/v1/jobs/{posted}", params={"wait": 60}, timeout=70).json()
     assert ended["status"] == "succeeded"
     assert httpx.get(f"{homes[1].url}/v1/jobs").json()["data"] == []
+
+
+def test_its_streams_hear_of_changes_through_the_brokers_socket(
+    homes: list[Up], tmp_path: Path
+) -> None:
+    up = Up(tmp_path, free_port())
+    homes.append(up)
+    up.wait_until_ready()
+
+    def hears() -> bool:
+        return "subgrad_hints_up 1.0" in httpx.get(f"{up.url}/metrics").text
+
+    wait_for(hears, what="hints are heard of")
+    posted = httpx.post(f"{up.url}/v1/jobs", json=digits_spec()).json()["id"]
+    with httpx.stream("GET", f"{up.url}/v1/jobs/{posted}/events", timeout=60) as response:
+        told = [event.label for event in events(response)]
+    assert told == ["queued", "running", "0", "1", "2", "3", "succeeded", "end"]
+    assert hears()
 
 
 def test_a_second_one_on_the_same_home_says_so(homes: list[Up], tmp_path: Path) -> None:

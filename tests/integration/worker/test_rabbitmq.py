@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.settings import Settings
+from tests.integration.api.streams import follow
 from tests.integration.worker.checking import assert_undisturbed, some_specs
 from tests.servers import RabbitMQ, system_rabbitmq
 from tests.stack import Stack, digits_spec, slow_spec
@@ -38,6 +39,10 @@ def test_jobs_run_through_rabbitmq_and_survive_its_death(
         for job_id in made:
             assert stack.ended(job_id)["attempt"] == 1
         assert worker.poll() is None
+        # It carries no hints to streams: they look for themselves.
+        assert "subgrad_hints_up 0.0" in stack.http.get("/metrics").text
+        last = [event.label for event in follow(stack.http, made[-1])][-2:]
+        assert last == ["succeeded", "end"]
         assert_undisturbed(stack.settings, made)
     finally:
         stack.close()
