@@ -36,6 +36,7 @@ from service.api.middleware.spans import Spans
 from service.api.openapi import TAGS, Api, refuse_unacceptable, refuse_unknown_query
 from service.api.posts import Posts
 from service.api.rates import Rates
+from service.artifacts import Store
 from service.db import Database
 from service.observability import tracing
 from service.queue import broker_is_reachable
@@ -90,6 +91,7 @@ def create_app(
     )
     app.state.settings = settings
     app.state.database = used
+    app.state.store = Store(settings.artifacts_url)
     app.state.broker_answers = broker_answers
     app.state.doors, app.state.rates = Doors(), Rates(settings)
     app.state.posts = Posts()
