@@ -147,6 +147,8 @@ class TrainingProcess:
 
     def _listen(self) -> None:
         for line in self._stdout:
+            if not line.endswith("\n"):
+                break  # killed in the middle of it: a checkpoint is a long one
             notice = NOTICE.validate_json(line)
             match notice:
                 case Ready():
