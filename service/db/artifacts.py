@@ -55,7 +55,7 @@ def name(session: Session, namer: Namer, contents: Mapping[str, Content]) -> Non
             raise ObjectSwept(content.url)
 
 
-def content_of(payload: bytes, row: Row[Any]) -> Content:
+def content_of(payload: bytes, row: Row[*tuple[Any, ...]]) -> Content:
     """What the row has, of its payload and COLUMNS. Bytes of its own come first: a process of a
     version that knows no objects may have written them since."""
     if payload or row.url is None:

@@ -61,8 +61,9 @@ def store(
     whole = row | {"name": None, "content": payload, "created_at": at}
     locked = select(DatasetRow.id).where(DatasetRow.id == row["id"])
     # Who mends it has it alone: two at once would both name their object.
-    share = {} if instead_of else {"read": True, "key_share": True}
-    while session.scalar(locked.with_for_update(**share)) is None:
+    is_shared = instead_of is None
+    lock = locked.with_for_update(read=is_shared, key_share=is_shared)
+    while session.scalar(lock) is None:
         # In the meantime its last owner may delete it.
         insert_ignoring(session, DatasetRow, whole)
     # No bytes anywhere: the row was made just now. Else somebody's were first, who had the same.
