@@ -20,6 +20,12 @@ OFTEN_S = 0.05
 
 
 @pytest.fixture
+def database_url(postgresql_url: str) -> str:
+    """In SQL both are tested: tests/integration/db/test_artifacts.py."""
+    return postgresql_url
+
+
+@pytest.fixture
 def stored(tmp_path: Path, database_url: str, broker_url: str, s3: S3) -> Iterator[Stack]:
     """On the store, with a checkpoint at nearly every epoch."""
     stack = Stack(
