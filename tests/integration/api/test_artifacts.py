@@ -1,6 +1,6 @@
 """Uploads and weights over HTTP where their bytes lie in an object store."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -41,8 +41,8 @@ class Files:
 
 
 @pytest.fixture
-def files(app: FastAPI, tmp_path: Path) -> Iterator[Files]:
-    return Files(app, tmp_path / "objects")  # type: ignore[return-value]
+def files(app: FastAPI, tmp_path: Path) -> Files:
+    return Files(app, tmp_path / "objects")
 
 
 def content(database: Database, dataset_id: str) -> Content:
@@ -92,14 +92,18 @@ def test_an_upload_that_the_store_does_not_take_is_told_to_come_again(
     assert str(files.folder) not in answer.text
 
 
-@pytest.mark.parametrize("harm", [Path.unlink, lambda file: file.write_bytes(b"spoilt")])
+def spoil(file: Path) -> None:
+    file.write_bytes(b"spoilt")
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, spoil])
 def test_a_lost_upload_is_mended_by_uploading_it_again(
-    http: httpx.Client, database: Database, files: Files, harm: object
+    http: httpx.Client, database: Database, files: Files, harm: Callable[[Path], None]
 ) -> None:
     dataset_id = upload(http).json()["id"]
     (file,) = files.all
     whole = file.read_bytes()
-    harm(file)  # type: ignore[operator]
+    harm(file)
     assert upload(http).status_code == 200
     mended = content(database, dataset_id)
     assert isinstance(mended, Artifact)

@@ -1,6 +1,7 @@
 """The whole service with an object store: what trains, ends and is interrupted lies there, and the
 numbers know nothing of it."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,8 +59,8 @@ def named(stack: Stack, by: str, key: str) -> str | None:
     return found[0][0] if found else None
 
 
-def kill_trainers(worker: psutil.Popen | object) -> None:
-    for trainer in psutil.Process(worker.pid).children():  # type: ignore[union-attr]
+def kill_trainers(worker: "subprocess.Popen[bytes]") -> None:
+    for trainer in psutil.Process(worker.pid).children():
         trainer.kill()
 
 
