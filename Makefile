@@ -21,7 +21,7 @@ install: $(INSTALLED) ## Create .venv and install the locked versions
 $(INSTALLED): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(if $(TORCH_INDEX),$(BIN)/pip install -q -c requirements.lock --index-url $(TORCH_INDEX) torch)
-	$(BIN)/pip install -q -c requirements.lock -e '.[worker,embedded,parquet,studies,tensorboard,mlflow,traces,dev]'
+	$(BIN)/pip install -q -c requirements.lock -e '.[worker,embedded,parquet,studies,tensorboard,mlflow,traces,s3,dev]'
 	@$(BIN)/python -m workers.training.native
 	@touch $@
 
@@ -92,7 +92,7 @@ bench-references: ## Compare with others (JAX, joblib, Optuna, Lightning, Ray Tu
 
 lock: ## Write requirements.lock anew from the newest versions
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/pip install -q torch==2.13.0 '.[worker,embedded,parquet,studies,tensorboard,mlflow,traces,dev]'
+	.venv-lock/bin/pip install -q torch==2.13.0 '.[worker,embedded,parquet,studies,tensorboard,mlflow,traces,s3,dev]'
 	.venv-lock/bin/pip freeze --exclude subgrad | sed 's/+cpu$$//' > requirements.lock
 	rm -rf .venv-lock build *.egg-info
 

@@ -37,6 +37,7 @@ from tests.servers import Postgres, system_postgres, wheel_postgres
 from workers.lifecycle import TrainingProcess
 from workers.protocol import Assignment, Stop, Train
 from workers.recorder import Recorder
+from workers.shelf import Shelf
 
 MEMBERS, EPOCHS, LAYERS, WIDTH = 64, 20, 2, 128
 
@@ -181,7 +182,8 @@ def _report_training(database: Database, rounds: int) -> None:
     ready = threading.Event()
     process = TrainingProcess(options=["--threads=2"], on_ready=ready.set)
     ready.wait()
-    recorder = Recorder(database, max_attempts=3, stop=threading.Event())
+    stop = threading.Event()
+    recorder = Recorder(database, Shelf(database, "", stop), max_attempts=3, stop=stop)
     _train(process, _hold(database), None)  # loads the data set
     dropped: list[dict[str, float]] = []
     recorded: list[dict[str, float]] = []

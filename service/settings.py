@@ -74,6 +74,11 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "", description="SQLAlchemy URL; empty: a SQLite file in the home folder"
     )
+    artifacts_url: str = Field(
+        "",
+        description="Object store of uploads, weights and checkpoints, an fsspec URL such as "
+        "`s3://bucket/subgrad`; empty: the database",
+    )
     broker_url: str = Field(
         "", description="Celery broker URL; empty: a private Valkey on a socket in the home folder"
     )
@@ -156,6 +161,17 @@ class Settings(BaseSettings):
     limits: Limits = Field(
         default_factory=Limits, description="How large a job may be: `SUBGRAD_LIMITS__MAX_EPOCHS` …"
     )
+
+    @field_validator("artifacts_url")
+    @classmethod
+    def _is_a_place(cls, given: str) -> str:
+        if given and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^@?#]*[^@?#/][^@?#]*", given):
+            raise ValueError(
+                f"{given!r} is no place of objects, such as s3://bucket/subgrad or "
+                "file:///var/lib/subgrad/objects. Who may use it is told by the store's own "
+                "variables (AWS_ACCESS_KEY_ID, …), never by the URL."
+            )
+        return given
 
     @field_validator("cors_origins")
     @classmethod

@@ -23,8 +23,10 @@ from service.db import Database
 from service.db.migrate import upgrade
 from service.settings import Settings
 from tests.servers import (
+    S3,
     Postgres,
     Redis,
+    has_s3,
     system_postgres,
     system_redis,
     wheel_postgres,
@@ -139,6 +141,25 @@ def database(database_url: str) -> Iterator[Database]:
 def settings(tmp_path: Path, database_url: str, broker_url: str) -> Settings:
     """Settings of a service on that database, the real Redis, and a home of its own."""
     return Settings(home=tmp_path, database_url=database_url, broker_url=broker_url, port=0)
+
+
+@pytest.fixture(scope="module")
+def s3_server() -> Iterator[S3]:
+    """A real server that speaks S3."""
+    if not has_s3():
+        _missing("S3 server", "moto and s3fs")
+    with S3.running() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
+    """The same with an empty bucket, found by this process and its children."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    yield s3_server
+    for url in s3_server.urls():
+        s3_server.delete(url)
 
 
 def _migrate(url: str) -> None:

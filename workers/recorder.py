@@ -9,10 +9,12 @@ from typing import TypeVar
 import structlog
 
 from service.db import UNAVAILABLE, Database, Session, checkpoints, claims, metrics
+from service.db.artifacts import ObjectSwept
 from service.domain.events import EndEvent, EpochEvent, FailedEvent, StartedEvent
 from service.domain.states import JobStatus, Outcome, Reason
 from workers.lifecycle import Exited
-from workers.protocol import Notice, Saved, Weights
+from workers.protocol import Notice
+from workers.shelf import Kept, Shelf
 
 _log = structlog.get_logger(__name__)
 
@@ -26,8 +28,11 @@ class Recorder:
     """Writes for one worker. What it is told twice it writes once: every write is fenced by the
     attempt and keyed by job and epoch."""
 
-    def __init__(self, database: Database, *, max_attempts: int, stop: threading.Event) -> None:
-        self._database, self._max_attempts, self._stop = database, max_attempts, stop
+    def __init__(
+        self, database: Database, shelf: Shelf, *, max_attempts: int, stop: threading.Event
+    ) -> None:
+        self._database, self._shelf = database, shelf
+        self._max_attempts, self._stop = max_attempts, stop
 
     def record(
         self, attempts: Mapping[str, int], notices: Sequence[Notice | Exited]
@@ -37,7 +42,12 @@ class Recorder:
 
         Waits for a database that is away; the lease decides whether that took too long.
         """
-        return self._insist(lambda session: self._write(session, dict(attempts), notices))
+        kept = self._shelf.shelve(attempts, notices)
+        try:
+            return self._insist(lambda session: self._write(session, dict(attempts), notices, kept))
+        except ObjectSwept:  # this process slept for an hour between the two
+            told = Kept.told(notices)
+            return self._insist(lambda session: self._write(session, dict(attempts), notices, told))
 
     def _insist(self, write: Callable[[Session], Written]) -> Written:
         """Writes in a transaction; waits for a database that is away. While the worker stops it
@@ -77,6 +87,14 @@ class Recorder:
         """The training process died over the jobs: see `claims.lose`."""
         self._insist(lambda session: self._lose(session, attempts, reason, detail))
 
+    def fail(self, attempts: Mapping[str, int], reason: Reason, detail: str) -> None:
+        """Ends the jobs: no other try would go better."""
+        self._insist(
+            lambda session: claims.finish(
+                session, attempts, status=JobStatus.FAILED, reason=reason, detail=detail
+            )
+        )
+
     def _lose(
         self, session: Session, attempts: Mapping[str, int], reason: Reason, detail: str
     ) -> None:
@@ -85,7 +103,11 @@ class Recorder:
         )
 
     def _write(
-        self, session: Session, attempts: dict[str, int], notices: Sequence[Notice | Exited]
+        self,
+        session: Session,
+        attempts: dict[str, int],
+        notices: Sequence[Notice | Exited],
+        kept: Kept,
     ) -> dict[str, int]:
         for notice in notices:
             if isinstance(notice, StartedEvent):  # first, for adopting removes later epochs
@@ -94,10 +116,9 @@ class Recorder:
         epochs = [notice for notice in notices if isinstance(notice, EpochEvent)]
         mine = metrics.record_epochs(session, attempts, epochs)
         attempts = {job: attempt for job, attempt in attempts.items() if job in mine}
-        saved = [(one.member, one.epoch, one.payload) for one in notices if isinstance(one, Saved)]
+        saved = [(job, epoch, content) for job, (epoch, content) in kept.checkpoints.items()]
         checkpoints.keep(session, attempts, saved)
-        weights = {one.member: one.payload for one in notices if isinstance(one, Weights)}
-        checkpoints.keep_weights(session, attempts, weights)
+        checkpoints.keep_weights(session, attempts, kept.weights)
         self._finish_ended(session, attempts, notices)
         for notice in notices:
             match notice:

@@ -17,6 +17,8 @@ import structlog
 from service.db import Database, checkpoints, claims, outbox, turns, workers
 from service.db.claims import Claim
 from service.db.workers import Worker
+from service.domain.artifacts import Content
+from service.domain.errors import ArtifactLost, StoreUnavailable
 from service.domain.events import EndEvent, StoppedEvent
 from service.domain.ids import new_id
 from service.domain.states import Reason
@@ -31,6 +33,7 @@ from workers.leases import Holding, Leases
 from workers.lifecycle import Exited, TrainingProcess
 from workers.protocol import Assignment, Drain, Notice, Stop, Train
 from workers.recorder import Recorder
+from workers.shelf import Shelf
 from workers.slots import Slot
 from workers.steps import StepCount
 from workers.uploads import UploadCache
@@ -42,6 +45,9 @@ _MOST_PER_WRITE = 500
 # A worker that stops has ten seconds for everything.
 _DRAIN_GRACE_S = 3.0
 _STOP_GRACE_S = 3.0
+_LOST_DATA = (
+    "The object store has lost the data set. Upload the same data again, then retry this job."
+)
 
 
 class Supervisor:
@@ -64,11 +70,12 @@ class Supervisor:
         gpus = [placement.gpu for placement in placements if placement.gpu is not None]
         self._gpu_gauge = GpuGauge(self._reporter.meters, gpus)
         self._stopping = threading.Event()
+        self._shelf = Shelf(self._database, settings.artifacts_url, self._stopping)
         self._recorder = Recorder(
-            self._database, max_attempts=settings.max_attempts, stop=self._stopping
+            self._database, self._shelf, max_attempts=settings.max_attempts, stop=self._stopping
         )
         self._uploads = UploadCache(
-            self._database, settings.data_home, most_bytes=settings.upload_cache_mb << 20
+            self._shelf, settings.data_home, most_bytes=settings.upload_cache_mb << 20
         )
         self._leases = Leases(
             self._database,
@@ -159,6 +166,12 @@ class Supervisor:
                 self._uploads.provide(one.spec.dataset for one in claimed)
                 process.send(Train(cohort=cohort, members=self._assignments(claimed)))
                 self._oversee(process, holding)
+        except StoreUnavailable as error:
+            _log.warning("handing back: the object store is away", error=str(error))
+            self._hand_back(holding.attempts)
+        except ArtifactLost as error:
+            _log.error("a data set is lost", error=str(error))
+            self._recorder.fail(holding.attempts, Reason.INVALID_DATA, _LOST_DATA)
         except Exception:
             _log.exception("giving up", jobs=sorted(holding.attempts))
             process.kill()
@@ -170,16 +183,32 @@ class Supervisor:
     def _assignments(self, claimed: list[Claim]) -> list[Assignment]:
         with self._database.reading() as session:
             saved = checkpoints.read(session, [one.job_id for one in claimed])
+        fetched = {
+            job_id: self._fetch_checkpoint(job_id, content) for job_id, content in saved.items()
+        }
         return [
             Assignment(
                 id=one.job_id,
                 attempt=one.attempt,
                 spec=one.spec,
-                checkpoint=saved.get(one.job_id),
+                checkpoint=fetched.get(one.job_id),
                 traceparent=one.traceparent,
             )
             for one in claimed
         ]
+
+    def _fetch_checkpoint(self, job_id: str, saved: Content) -> bytes | None:
+        """None where it is lost: the job starts again, with the same numbers. Raises
+        StoreUnavailable."""
+        if isinstance(saved, bytes):
+            return saved
+        try:
+            return self._shelf.fetch(
+                lambda session: checkpoints.read(session, [job_id]).get(job_id)
+            )
+        except ArtifactLost as error:
+            _log.warning("starting again: the checkpoint is lost", job=job_id, error=str(error))
+            return None
 
     def _settle(self, slot: Slot) -> None:
         grace_s = self._settings.cancel_grace_s

@@ -1,15 +1,17 @@
-"""Uploaded data sets, from the database into files that a training process can read."""
+"""Uploaded data sets, from where they are kept into files that a training process can read."""
 
 import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from service.db import Database, datasets
+from service.db import datasets
 from service.domain.datasets import Dataset, Upload
 from service.domain.uploads import dataset_id
+from workers.shelf import Shelf
 
 # A file that was asked for so lately may be about to be read, by another slot or worker too.
 _SPARED_S = 600.0
@@ -19,18 +21,19 @@ class UploadCache:
     """The folder may be emptied at any time between two cohorts: what is missing comes again.
     Over `most_bytes` the files go that were not asked for the longest."""
 
-    def __init__(self, database: Database, data_home: Path, *, most_bytes: int) -> None:
-        self._database, self._most_bytes = database, most_bytes
+    def __init__(self, shelf: Shelf, data_home: Path, *, most_bytes: int) -> None:
+        self._shelf, self._most_bytes = shelf, most_bytes
         self._folder = data_home / "uploads"
 
     def provide(self, wanted: Iterable[Dataset]) -> None:
-        """Sees to it that the files of the uploaded ones among these are there and unharmed."""
+        """Sees to it that the files of the uploaded ones among these are there and unharmed.
+        Raises StoreUnavailable, ArtifactLost."""
         ids = {data.dataset_id for data in wanted if isinstance(data, Upload)}
         for one in ids:
             if not self._has(one):
-                with self._database.reading() as session:
-                    content = datasets.read_content(session, one)
-                self._write(self._folder / one, content)
+                look = partial(datasets.read_content, dataset_id=one)
+                # Whoever reads the row raises where there is none.
+                self._write(self._folder / one, self._shelf.fetch(look) or b"")
             # The time of change is that of the last use: file systems may not keep the other.
             with suppress(FileNotFoundError):
                 os.utime(self._folder / one)

@@ -38,6 +38,7 @@ from service.api.openapi import TAGS, Api, refuse_unacceptable, refuse_unknown_q
 from service.api.posts import Posts
 from service.api.rates import Rates
 from service.api.watching import Watches
+from service.artifacts import Store
 from service.db import Database
 from service.hints import Hints
 from service.observability import tracing
@@ -100,6 +101,7 @@ def create_app(
     )
     app.state.settings = settings
     app.state.database = used
+    app.state.store = Store(settings.artifacts_url)
     app.state.broker_answers = broker_answers
     app.state.doors, app.state.rates = Doors(), Rates(settings)
     app.state.posts, app.state.watches = Posts(), watches

@@ -7,15 +7,17 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from service.api.body import read_bytes
-from service.api.dependencies import AccessDep, DatabaseDep, DatasetId, SettingsDep
+from service.api.dependencies import AccessDep, DatabaseDep, DatasetId, SettingsDep, StoreDep
 from service.api.errors import ApiError, invalid
 from service.api.examples import datasets as dataset_examples
 from service.api.openapi import DATASET_LINKS, LOCATION, UPLOAD_BODY, answer_with, problems
 from service.api.pagination import NextCursor, PageQuery, read_page
-from service.db import datasets
+from service.artifacts import Store, put
+from service.db import Database, datasets
 from service.db.datasets import DatasetFilter
+from service.domain.artifacts import Artifact, Content
 from service.domain.base import Name
-from service.domain.errors import DatasetNotFound
+from service.domain.errors import ArtifactLost, DatasetNotFound
 from service.domain.losses import Task
 from service.domain.uploads import LONGEST_NAME, UploadedDataset, UploadSummary
 from service.uploads import FORMS, NPZ, PARQUET, Prepared, Wanted, read
@@ -67,7 +69,11 @@ async def _read_file(request: Request, settings: SettingsDep) -> tuple[str, byte
             **answer_with(dataset_examples.DATASET, LOCATION, DATASET_LINKS),
         },
         **problems(
-            "body_too_large", "request_timeout", "unsupported_media_type", "invalid_dataset"
+            "body_too_large",
+            "request_timeout",
+            "unsupported_media_type",
+            "invalid_dataset",
+            "artifacts_unavailable",
         ),
     },
 )
@@ -87,6 +93,7 @@ def upload_dataset(
     name: Annotated[Name | None, Query(description="A name of your own")] = None,
     settings: SettingsDep,
     database: DatabaseDep,
+    store: StoreDep,
     access: AccessDep,
     response: Response,
 ) -> UploadedDataset:
@@ -94,13 +101,33 @@ def upload_dataset(
     same data again, in whatever form, are the data set that they were before (200)."""
     form, raw = file
     prepared = read(form, raw, Wanted(task=task, target=target), settings.limits)
+    content, instead_of = _keep(database, store, prepared)
     with database.writing() as session:
         stored, is_new = datasets.store(
-            session, _row(prepared, name), prepared.content, owner=access.owner
+            session, _row(prepared, name), content, owner=access.owner, instead_of=instead_of
         )
     response.headers["Location"] = f"/v1/datasets/{stored.id}"
     response.status_code = HTTPStatus.CREATED if is_new else HTTPStatus.OK
     return stored
+
+
+def _keep(database: Database, store: Store, prepared: Prepared) -> tuple[Content, Artifact | None]:
+    """The content for the row: as an object where there is a store, and none yet that has the
+    same; and the one that should have it, but is lost."""
+    if not store.takes_objects:
+        return prepared.content, None
+    lost: Artifact | None = None
+    try:
+        with database.reading() as session:
+            present = datasets.read_content(session, prepared.id)
+        if isinstance(present, Artifact):
+            lost = present
+            store.read(present)
+        # Should its last owner delete it in this moment, the row is made anew with the bytes.
+        return prepared.content, None
+    except (DatasetNotFound, ArtifactLost):
+        place = f"datasets/{prepared.id}"
+        return put(database, store, {place: prepared.content})[place], lost
 
 
 def _row(prepared: Prepared, name: str | None) -> dict[str, object]:

@@ -6,6 +6,7 @@ from fastapi import Depends, Header, Path, Query, Request
 
 from service.api.posts import Posts
 from service.api.watching import Watches
+from service.artifacts import Store
 from service.db import Database, datasets
 from service.db.audit import Actor
 from service.db.posting import Origin
@@ -63,6 +64,10 @@ def size_finder(database: Database) -> FindSizes:
     return find
 
 
+def store_of(request: Request) -> Store:
+    return cast(Store, request.app.state.store)
+
+
 # Coroutines, so that FastAPI does not send these one-liners through the thread pool.
 async def _settings(request: Request) -> Settings:
     return settings_of(request)
@@ -78,6 +83,10 @@ async def _access(request: Request) -> Access:
 
 async def _database(request: Request) -> Database:
     return database_of(request)
+
+
+async def _store(request: Request) -> Store:
+    return store_of(request)
 
 
 _JOB_ID = Path(description="Id of a job", examples=["job_019ab3c0f3e07d1fa3b5c1d2e3f40516"])
@@ -124,6 +133,8 @@ DatabaseDep = Annotated[Database, Depends(_database)]
 """The database as the owner of the request's key sees it."""
 WatchesDep = Annotated[Watches, Depends(_watches)]
 """By which streams and long polls hear of changes."""
+StoreDep = Annotated[Store, Depends(_store)]
+"""Where bytes lie that the database only names."""
 AccessDep = Annotated[Access, Depends(_access)]
 """In whose name the request is made."""
 

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, cast
 from urllib.parse import quote
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
@@ -18,7 +19,9 @@ from starlette.exceptions import HTTPException
 
 from service.api.validation import describe_parameter_errors
 from service.db import UNAVAILABLE
+from service.db.artifacts import ObjectSwept
 from service.domain.errors import (
+    ArtifactLost,
     DatasetNotFound,
     DomainError,
     FieldError,
@@ -29,16 +32,28 @@ from service.domain.errors import (
     QueueFull,
     ReportNotWritten,
     SpecRejected,
+    StoreUnavailable,
     StudyNotFound,
     SweepNotFound,
     UploadRefused,
     WeightsNotKept,
 )
 
+_log = structlog.get_logger(__name__)
+
 MEDIA_TYPE = "application/problem+json"
 
 DATABASE_UNAVAILABLE = (
     "The database does not answer, so nothing was changed. Try again in a moment."
+)
+
+# Where objects lie is the operator's business, and stands in the log.
+ARTIFACT_LOST = (
+    "The object store lacks what was kept there, or has other bytes. Its operator finds in the log "
+    "which; a data set can be uploaded again, and the same spec trains to the same weights again."
+)
+ARTIFACTS_UNAVAILABLE = (
+    "The object store does not answer, so nothing was changed. Try again in a moment."
 )
 
 MOST_ERRORS = 100
@@ -81,6 +96,10 @@ PROBLEMS: Mapping[str, Kind] = {
     "queue_full": Kind(status=429, title="Too many jobs wait already", retry_after_s=5),
     "too_many_requests": Kind(status=429, title="The key asks too often", retry_after_s=1),
     "internal_error": Kind(status=500, title="Something failed here"),
+    "artifact_lost": Kind(status=502, title="What the object store kept is lost"),
+    "artifacts_unavailable": Kind(
+        status=503, title="The object store does not answer", retry_after_s=5
+    ),
     "database_unavailable": Kind(status=503, title="The database does not answer", retry_after_s=2),
     "not_ready": Kind(status=503, title="The service cannot run jobs now", retry_after_s=2),
 }
@@ -200,6 +219,10 @@ def install(app: FastAPI) -> None:
         DomainError: _on_domain_error,
         RequestValidationError: _on_invalid_parameters,
         HTTPException: _on_http_exception,
+        ArtifactLost: _on_artifact_lost,
+        StoreUnavailable: _on_store_unavailable,
+        # Its row came too late, which only a writer that stood still for an hour can be.
+        ObjectSwept: _on_store_unavailable,
         **dict.fromkeys(UNAVAILABLE, _on_database_unavailable),
     }
     for error, handler in handlers.items():
@@ -246,6 +269,16 @@ def _methods(request: Request, error: HTTPException) -> list[str]:
     named = (error.headers or {}).get("Allow", "GET").split(", ")
     methods = {*(documented or named), "OPTIONS"}
     return sorted(methods | {"HEAD"} if "GET" in methods else methods)
+
+
+async def _on_artifact_lost(request: Request, error: ArtifactLost) -> Response:
+    _log.error("an object is lost", error=str(error))
+    return problem_response(request, "artifact_lost", ARTIFACT_LOST)
+
+
+async def _on_store_unavailable(request: Request, error: Exception) -> Response:
+    _log.warning("the object store does not answer", error=str(error))
+    return problem_response(request, "artifacts_unavailable", ARTIFACTS_UNAVAILABLE)
 
 
 async def _on_database_unavailable(request: Request, error: Exception) -> Response:

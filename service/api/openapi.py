@@ -8,7 +8,15 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 
-from service.api.errors import MEDIA_TYPE, PHRASES, PROBLEMS, ApiError, Problem
+from service.api.errors import (
+    ARTIFACT_LOST,
+    ARTIFACTS_UNAVAILABLE,
+    MEDIA_TYPE,
+    PHRASES,
+    PROBLEMS,
+    ApiError,
+    Problem,
+)
 from service.api.examples import datasets as dataset_examples
 from service.api.examples import jobs as examples
 from service.api.examples import studies as study_examples
@@ -147,6 +155,8 @@ _DETAILS = {
     "queue_full": "10,000 jobs wait already, and the limit here is 10,000.",
     "too_many_requests": "This key made more requests than SUBGRAD_RATE allows. Wait 1 s.",
     "internal_error": "This is a fault of the service, not of the request.",
+    "artifact_lost": ARTIFACT_LOST,
+    "artifacts_unavailable": ARTIFACTS_UNAVAILABLE,
     "database_unavailable": "The database does not answer, so nothing was changed.",
     "not_ready": "/worker: no worker was heard of",
 }

@@ -4,8 +4,9 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Response
 
-from service.api.dependencies import DatabaseDep, JobId
+from service.api.dependencies import DatabaseDep, JobId, StoreDep
 from service.api.openapi import problems
+from service.artifacts import read
 from service.db import checkpoints, jobs
 from service.domain.errors import WeightsNotKept
 
@@ -23,14 +24,14 @@ MEDIA_TYPE = "application/octet-stream"
             "[outputs, inputs], `0.bias`, … named and shaped as PyTorch's layers have them",
             "content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
         },
-        **problems("job_not_found", "weights_not_kept"),
+        **problems("job_not_found", "weights_not_kept", "artifact_lost", "artifacts_unavailable"),
     },
 )
-def read_weights(job_id: JobId, database: DatabaseDep) -> Response:
+def read_weights(job_id: JobId, database: DatabaseDep, store: StoreDep) -> Response:
     """Download the weights that a job ended with."""
     with database.reading() as session:
         status = jobs.find(session, job_id).status
-        payload = checkpoints.read_weights(session, job_id)
+    payload = read(database, store, lambda session: checkpoints.read_weights(session, job_id))
     if payload is None:
         raise WeightsNotKept(job_id, status)
     disposition = f'attachment; filename="{job_id}.safetensors"'

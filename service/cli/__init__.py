@@ -1,10 +1,10 @@
-"""The command line: `subgrad`. But for `up`, `demo`, `keys`, `prune` and `doctor` it is a client
-of the HTTP API."""
+"""The command line: `subgrad`. But for `up`, `demo`, `keys`, `prune`, `artifacts` and `doctor` it
+is a client of the HTTP API."""
 
 from service.cli.program import app
 
 from service.cli import exporting, jobs, keys, local, series, studies, sweeps  # isort: skip  (add commands)
-from service.cli import examining, pruning  # isort: skip  (the same)
+from service.cli import examining, moving, pruning  # isort: skip  (the same)
 
 __all__ = [
     "app",
@@ -13,6 +13,7 @@ __all__ = [
     "jobs",
     "keys",
     "local",
+    "moving",
     "pruning",
     "series",
     "studies",

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from service.cli.database import open_database, seconds_of
-from service.cli.program import ExitCode, Json, app, fail
+from service.cli.program import ExitCode, Json, app, fail, read_settings
 from service.domain.states import TERMINAL, JobStatus
 
 _AT_A_TIME = 500
@@ -39,9 +39,9 @@ def prune(
         fail(
             ExitCode.USAGE, "--status: one of succeeded, failed, cancelled; others have not ended."
         )
-    removed, sweeps = _remove(older_than_s, statuses, dry_run=dry_run)
+    removed, sweeps, objects = _remove(older_than_s, statuses, dry_run=dry_run)
     if json:
-        told = {"dry_run": dry_run, "jobs": dict(removed), "sweeps": sweeps}
+        told = {"dry_run": dry_run, "jobs": dict(removed), "sweeps": sweeps, "objects": objects}
         typer.echo(json_format.dumps(told))
         return
     by_state = ", ".join(f"{removed[one]:,} {one}" for one in sorted(removed)) or "none"
@@ -49,12 +49,15 @@ def prune(
     typer.echo(f"Jobs {would}: {by_state}.")
     if sweeps:
         typer.echo(f"Sweeps without members removed: {sweeps:,}.")
+    if objects:
+        typer.echo(f"Objects that nobody needs any more removed: {objects:,}.")
 
 
 def _remove(
     older_than_s: float, statuses: set[JobStatus], *, dry_run: bool
-) -> tuple[Counter[JobStatus], int]:
-    from service.db import pruning  # noqa: PLC0415  (see service.cli.local)
+) -> tuple[Counter[JobStatus], int, int]:
+    from service.artifacts import Store, sweep_all  # noqa: PLC0415  (see service.cli.local)
+    from service.db import pruning  # noqa: PLC0415
 
     removed: Counter[JobStatus] = Counter()
     sweeps = 0
@@ -62,7 +65,7 @@ def _remove(
         if dry_run:
             with database.reading() as session:
                 old = pruning.count_old(session, older_than_s=older_than_s, statuses=statuses)
-            return Counter(old), 0
+            return Counter(old), 0, 0
         # Some at a time, each a transaction: nobody waits for long, and it can be broken off.
         while True:
             with database.writing() as session:
@@ -79,4 +82,6 @@ def _remove(
                 )
             sweeps += empty
             if not empty:
-                return removed, sweeps
+                break
+        # Dispatch does, too; who prunes wants the room now.
+        return removed, sweeps, sweep_all(database, Store(read_settings().artifacts_url))

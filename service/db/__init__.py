@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from service.db import (
     access_tables,
+    artifact_tables,
     dataset_tables,
     process_tables,
     study_tables,
@@ -21,6 +22,7 @@ __all__ = [
     "Database",
     "Session",
     "access_tables",
+    "artifact_tables",
     "dataset_tables",
     "process_tables",
     "study_tables",

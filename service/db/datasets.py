@@ -12,6 +12,8 @@ from typing import Any
 from sqlalchemy import Select, and_, delete, exists, func, insert, select, true, tuple_
 from sqlalchemy.orm import Session, aliased
 
+from service.db import artifacts
+from service.db.artifact_tables import ArtifactRow
 from service.db.audit import name_resource
 from service.db.dataset_tables import DatasetOwnerRow, DatasetRow, DatasetUseRow
 from service.db.engine import EVERY_OWNER
@@ -19,6 +21,7 @@ from service.db.tables import JobRow
 from service.db.types import now
 from service.db.upsert import insert_all_ignoring, insert_ignoring
 from service.domain.access import DEFAULT_OWNER
+from service.domain.artifacts import Artifact, Content
 from service.domain.base import JsonObject
 from service.domain.errors import DatasetNotFound, FieldError, MoveRefused, SpecRejected
 from service.domain.uploads import UploadedDataset, UploadSummary
@@ -43,16 +46,29 @@ def _visible(*fields: Any) -> Select[Any]:
 
 
 def store(
-    session: Session, row: JsonObject, content: bytes, *, owner: str = DEFAULT_OWNER
+    session: Session,
+    row: JsonObject,
+    content: Content,
+    *,
+    owner: str = DEFAULT_OWNER,
+    instead_of: Artifact | None = None,
 ) -> tuple[UploadedDataset, bool]:
     """Stores the data set as the owner's, and returns it and whether it is new to them. `row` has
-    all fields of UploadedDataset but the time."""
+    all fields of UploadedDataset but the time. `instead_of`: an object that the row may name, and
+    that was found lost. Raises ObjectSwept."""
     at = session.scalar(select(now()))
-    whole = row | {"name": None, "content": content, "created_at": at}
+    payload = artifacts.payload_of(content)
+    whole = row | {"name": None, "content": payload, "created_at": at}
     locked = select(DatasetRow.id).where(DatasetRow.id == row["id"])
-    while session.scalar(locked.with_for_update(read=True, key_share=True)) is None:
+    # Who mends it has it alone: two at once would both name their object.
+    is_shared = instead_of is None
+    lock = locked.with_for_update(read=is_shared, key_share=is_shared)
+    while session.scalar(lock) is None:
         # In the meantime its last owner may delete it.
         insert_ignoring(session, DatasetRow, whole)
+    # No bytes anywhere: the row was made just now. Else somebody's were first, who had the same.
+    if not payload and read_content(session, row["id"]) in (b"", instead_of):
+        artifacts.name(session, ArtifactRow.dataset_id, {row["id"]: content})
     own = {"owner": owner, "dataset_id": row["id"], "name": row["name"], "created_at": at}
     is_new = insert_ignoring(session, DatasetOwnerRow, own)
     name_resource(session, row["id"])
@@ -75,13 +91,18 @@ def find_sizes(session: Session, dataset_id: str) -> JsonObject | None:
     return None if row is None else dict(row._mapping)
 
 
-def read_content(session: Session, dataset_id: str) -> bytes:
+def read_content(session: Session, dataset_id: str) -> Content:
     """The data themselves, as `service.domain.uploads` packs them; for workers, who train for
     everybody. Raises DatasetNotFound."""
-    content = session.scalar(select(DatasetRow.content).where(DatasetRow.id == dataset_id))
-    if content is None:
+    query = (
+        select(DatasetRow.content, *artifacts.COLUMNS)
+        .outerjoin(ArtifactRow, ArtifactRow.dataset_id == DatasetRow.id)
+        .where(DatasetRow.id == dataset_id)
+    )
+    row = session.execute(query).first()
+    if row is None:
         raise DatasetNotFound(dataset_id)
-    return content
+    return artifacts.content_of(row.content, row)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,13 +4,16 @@ transaction of its own: conclusions take seconds, and ended jobs do not change."
 import json
 import struct
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import and_, select
+from sqlalchemy.orm import Session
 
 from service.db import checkpoints, metrics
 from service.db.engine import Database
 from service.db.tables import EpochRow, JobRow, LayerRow, SweepRow
+from service.domain.artifacts import Content
 from service.domain.evidence import Record, UnitHistory, Value
 from service.domain.metrics import EPOCH_COLUMNS, LAYER_COLUMNS
 from service.domain.states import JobStatus, Outcome
@@ -22,8 +25,13 @@ _OF_BYTE = {0: False, 1: True}
 class EvidenceReader:
     """Reads by sweep. Jobs that were deleted are not there."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(
+        self,
+        database: Database,
+        fetch: Callable[[Callable[[Session], Content | None]], bytes | None],
+    ) -> None:
+        """`fetch`: the bytes of what a look at the database finds, wherever they lie."""
+        self._database, self._fetch = database, fetch
 
     def records(self, sweep_id: str) -> list[Record]:
         last = and_(EpochRow.job_id == JobRow.id, EpochRow.epoch == JobRow.last_epoch)
@@ -80,8 +88,7 @@ class EvidenceReader:
         )
 
     def weights(self, job_id: str) -> dict[str, tuple[float, ...]] | None:
-        with self._database.reading() as session:
-            payload = checkpoints.read_weights(session, job_id)
+        payload = self._fetch(lambda session: checkpoints.read_weights(session, job_id))
         return None if payload is None else _parse_safetensors(payload)
 
 

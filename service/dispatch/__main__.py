@@ -1,5 +1,5 @@
-"""`python -m service.dispatch`: relay and reaper in one loop, the conductor beside it, until SIGINT
-or SIGTERM."""
+"""`python -m service.dispatch`: relay and reaper in one loop, conductor and sweeper beside it,
+until SIGINT or SIGTERM."""
 
 import signal
 import threading
@@ -8,10 +8,12 @@ from contextlib import suppress
 
 import structlog
 
+from service.artifacts import Store
 from service.db import UNAVAILABLE, Database
 from service.dispatch.conductor import conduct
 from service.dispatch.reaper import reap
 from service.dispatch.relay import announce_due
+from service.dispatch.sweeper import sweep_always
 from service.dispatch.tidying import tidy
 from service.domain.ids import new_id
 from service.hints import Hints
@@ -39,16 +41,21 @@ def run(settings: Settings, stop: threading.Event) -> None:
     """Relays, reaps and conducts until told to stop. A database or broker that is away is waited
     for."""
     database, queue = Database(settings.resolved_database_url), TrainQueue(settings)
+    store = Store(settings.artifacts_url, stop)
     reporter = Reporter(new_id("dsp"), "dispatch")
     hints = Hints(settings)
     database.on_ended, database.on_changed = reporter.hear_of_ended, hints.tell
     pulse = Pulse(settings, "dispatch")
     reap_every_s = min(settings.lease_s / 3, 5.0)
     next_reap = next_report = time.monotonic()
-    # On a thread of its own: a conclusion may take seconds, in which jobs must not wait. It ends
-    # with the process; a study that it held is taken up by another when its lease runs out.
+    # On threads of their own: a conclusion may take seconds, and so may the object store, in which
+    # jobs must not wait. They end with the process; a study that it held is taken up by another
+    # when its lease runs out, and an object that it was about to remove a minute later.
     threading.Thread(
-        target=conduct, args=(settings, database, stop), name="conductor", daemon=True
+        target=conduct, args=(settings, database, store, stop), name="conductor", daemon=True
+    ).start()
+    threading.Thread(
+        target=sweep_always, args=(database, store, stop), name="sweeper", daemon=True
     ).start()
     while not stop.wait(settings.poll_s):
         try:

@@ -8,13 +8,15 @@ attempt of whoever holds the study.
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import structlog
 
+from service.artifacts import Store, read
 from service.db import UNAVAILABLE, Database, study_moves
 from service.db.evidence import EvidenceReader
 from service.db.study_moves import HeldStudy
-from service.domain.errors import QueueFull, SpecRejected
+from service.domain.errors import QueueFull, SpecRejected, StoreUnavailable
 from service.domain.findings import Findings
 from service.domain.limits import Limits
 from service.settings import Settings
@@ -26,15 +28,17 @@ _log = structlog.get_logger(__name__)
 _POLL_S = 0.2
 _AWAY_S = 1.0
 _FULL_AGAIN_S = 5.0
+_AWAY_AGAIN_S = 10.0
 _FAILED_AGAIN_S = 1.0
 
 
-def conduct(settings: Settings, database: Database, stop: threading.Event) -> None:
+def conduct(settings: Settings, database: Database, store: Store, stop: threading.Event) -> None:
     """Advances whatever is due until told to stop. A database that is away is waited for."""
     while not stop.is_set():
         try:
             moved = advance_one(
                 database,
+                store,
                 settings.limits,
                 lease_s=settings.lease_s,
                 max_queued=settings.max_queued_jobs,
@@ -45,7 +49,9 @@ def conduct(settings: Settings, database: Database, stop: threading.Event) -> No
             stop.wait(_AWAY_S)
 
 
-def advance_one(database: Database, limits: Limits, *, lease_s: float, max_queued: int) -> bool:
+def advance_one(
+    database: Database, store: Store, limits: Limits, *, lease_s: float, max_queued: int
+) -> bool:
     """Takes a study that is due and makes its next move. Returns whether there was one."""
     with database.writing() as session:
         held = study_moves.take_due(session, lease_s=lease_s)
@@ -54,12 +60,16 @@ def advance_one(database: Database, limits: Limits, *, lease_s: float, max_queue
     try:
         with _renewing(database, held, lease_s):
             # As its owner would see it: a study uses no data set that is not theirs.
-            _advance(database.seen_by(held.owner), held, limits, max_queued)
+            _advance(database.seen_by(held.owner), store, held, limits, max_queued)
     except UNAVAILABLE:
         raise
     except QueueFull:
         with database.writing() as session:
             study_moves.put_off(session, held, after_s=_FULL_AGAIN_S)
+    except StoreUnavailable as error:
+        _log.warning("waiting for the object store", error=str(error))
+        with database.writing() as session:
+            study_moves.put_off(session, held, after_s=_AWAY_AGAIN_S)
     except SpecRejected as error:
         with database.writing() as session:
             study_moves.refuse(session, held, str(error))
@@ -72,10 +82,13 @@ def advance_one(database: Database, limits: Limits, *, lease_s: float, max_queue
     return True
 
 
-def _advance(database: Database, held: HeldStudy, limits: Limits, max_queued: int) -> None:
+def _advance(
+    database: Database, store: Store, held: HeldStudy, limits: Limits, max_queued: int
+) -> None:
     template = find_template(held.template)
     options = template.options_of(held.options)
-    evidence = Evidence(EvidenceReader(database), held.sweeps)
+    reader = EvidenceReader(database, partial(read, database, store))
+    evidence = Evidence(reader, held.sweeps)
     if held.rounds == 0:
         sweeps = template.plan(options)
     elif held.rounds < MOST_ROUNDS:

@@ -1,5 +1,6 @@
 """An examination from inside: of the installation that this machine's settings name."""
 
+import secrets
 import shutil
 import subprocess
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 import httpx
 
 import service
+from service.artifacts import Store
 from service.db import Database, checkup, gauges, reports, workers
 from service.db.checkup import Schema
 from service.db.reports import Report
@@ -21,9 +23,16 @@ from service.doctor.finding import (
     unknown,
     warning,
 )
+from service.domain.artifacts import Artifact
+from service.domain.errors import ArtifactError
 from service.queue import broker_is_reachable
 from service.settings import Settings
 
+_STORE_ADVICE = (
+    "Mend SUBGRAD_ARTIFACTS_URL or the store's own variables (AWS_ACCESS_KEY_ID, "
+    "AWS_ENDPOINT_URL_S3, …). s3:// needs the extra `s3` and the rights PutObject, GetObject, "
+    "DeleteObject and, so that what is missing is told apart, ListBucket."
+)
 _START = "Bring the service up: `subgrad up`, or `docker compose up`."
 _LITTLE_BYTES = 2 << 30
 _TOO_LITTLE_BYTES = 256 << 20
@@ -31,7 +40,8 @@ _LONG_WAIT_S = 60.0
 
 
 def examine_here(settings: Settings) -> Iterator[Finding]:
-    """Database, broker, dispatch, workers, queue, API, devices, clock and disk, in this order."""
+    """Database, dispatch, workers, queue, devices, clock, broker, object store, API, compiler and
+    disk, in this order."""
     database = _open(settings)
     if isinstance(database, Finding):
         yield database
@@ -41,6 +51,8 @@ def examine_here(settings: Settings) -> Iterator[Finding]:
         finally:
             database.dispose()
     yield _examine_broker(settings)
+    if settings.artifacts_url:
+        yield _examine_store(settings)
     yield _examine_api(settings)
     yield _examine_compiler()
     yield _examine_disk(settings)
@@ -168,6 +180,20 @@ def _examine_broker(settings: Settings) -> Finding:
     if settings.uses_embedded_broker:
         return failed("broker", f"nothing answers at {settings.broker_socket}", _START)
     return failed("broker", "does not answer", "Start it, or mend SUBGRAD_BROKER_URL.")
+
+
+def _examine_store(settings: Settings) -> Finding:
+    store, content = Store(settings.artifacts_url), secrets.token_bytes(32)
+    probe = Artifact.of(store.new_url("doctor"), content)
+    try:
+        store.write({probe.url: content})
+        store.read(probe)
+    except ArtifactError as error:
+        return failed("objects", str(error), _STORE_ADVICE)
+    if not store.remove([probe.url]):
+        told = f"{settings.artifacts_url} takes objects and does not remove them"
+        return failed("objects", told, _STORE_ADVICE)
+    return ok("objects", f"{settings.artifacts_url} takes, gives and removes objects")
 
 
 def _examine_api(settings: Settings) -> Finding:

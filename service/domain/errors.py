@@ -122,3 +122,27 @@ class KeyRefused(DomainError):
 
 class InvalidData(DomainError):
     """The data set cannot be trained on as the spec asks."""
+
+
+class ArtifactError(Exception):
+    """Bytes that are kept in an object store cannot be had. No request is to blame."""
+
+
+class ArtifactLost(ArtifactError):
+    """The store answers, and the object is gone or is not what was written."""
+
+    def __init__(self, url: str, how: str) -> None:
+        super().__init__(
+            f"The object {url} {how}. Restore it from a backup of the store; a data set can be "
+            "uploaded again, and weights are made again by training the same spec."
+        )
+
+
+class StoreUnavailable(ArtifactError):
+    """The object store does not answer, or does not let us in."""
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(
+            f"The object store at {where} cannot be used ({why}). Try again in a moment; "
+            "`subgrad doctor` on a machine of the service says what to mend."
+        )

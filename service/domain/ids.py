@@ -8,7 +8,7 @@ import uuid
 from datetime import datetime
 from typing import Literal
 
-Prefix = Literal["job", "swp", "std", "dat", "wrk", "dsp", "coh", "key", "aud"]
+Prefix = Literal["job", "swp", "std", "dat", "wrk", "dsp", "coh", "key", "aud", "art"]
 
 _one_at_a_time = threading.Lock()
 _last = 0

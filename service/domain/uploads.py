@@ -76,7 +76,7 @@ class UploadSummary(DomainModel):
     examples: int
     features: int
     classes: Annotated[int | None, Field(description="null: a number is predicted")]
-    stored_bytes: Annotated[int, Field(description="What it takes in the database")]
+    stored_bytes: Annotated[int, Field(description="What it takes where it is kept")]
     created_at: UtcTime
 
     @property

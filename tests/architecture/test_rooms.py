@@ -31,6 +31,9 @@ ROOMS = {
     "fastapi": ["service/api/"],
     "starlette": ["service/api/"],
     "pyarrow": ["service/api/tabular.py", "service/uploads/parquet_file.py"],
+    "fsspec": ["service/artifacts/"],
+    # Found by fsspec, by the URL.
+    "s3fs": [],
     "tensorboardX": [],
     "mlflow": [],
     "celery": ["service/queue.py", "workers/app.py", "workers/tasks.py"],

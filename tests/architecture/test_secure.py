@@ -59,6 +59,7 @@ TOUCHES_FILES = {
     "workers/training/data.py": "the folder of the settings",
     "workers/training/engine.py": "the folder of the settings",
     "workers/training/openml.py": "names that are checked, see the test below",
+    "service/artifacts/store.py": "the place of the settings, and ids that were made here",
     "workers/device.py": "whether there is an nvidia-smi",
     "workers/trainer.py": "the folder of the settings",
     "workers/memory.py": "the kernel's own",

@@ -46,8 +46,17 @@ def schema(database: Database) -> Schema:
                 "foreign keys": seen.get_foreign_keys(table),
                 "unique": seen.get_unique_constraints(table),
                 "checks": seen.get_check_constraints(table),
-                "indexes": sorted(seen.get_indexes(table), key=lambda index: str(index["name"])),
+                "indexes": sorted(
+                    (_comparable(index) for index in seen.get_indexes(table)),
+                    key=lambda index: str(index["name"]),
+                ),
             }
             for table in seen.get_table_names()
             if table != "alembic_version"
         }
+
+
+def _comparable(index: Any) -> dict[str, Any]:
+    """Conditions of partial indexes as text, which equals itself."""
+    options = {name: str(value) for name, value in index.get("dialect_options", {}).items()}
+    return {**index, "dialect_options": options}

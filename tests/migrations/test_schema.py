@@ -17,7 +17,7 @@ from sqlalchemy import Table, column, insert, select, table
 
 from service.db import Database
 from service.db.migrate import is_of, upgrade
-from service.db.tables import Base, CoarseRollupRow, EpochRow, JobRow, RollupRow
+from service.db.tables import Base, CoarseRollupRow, EpochRow, JobRow, RollupRow, WeightsRow
 from tests.migrations.schemas import run_command, schema
 
 
@@ -130,6 +130,23 @@ def test_roll_ups_of_100_epochs_are_joined_to_coarser_ones(empty: Database) -> N
     tens = [(1000, n, 10.0 * n, 10 * n + 9.5) for n in range(1, 12)]
     nan = (math.nan, math.nan)
     assert repr(found) == repr([(1000, 0, *nan), *tens, (10_000, 0, *nan)])
+
+
+def test_the_way_back_is_barred_while_bytes_lie_in_a_store(empty: Database) -> None:
+    """0016: the older version would answer with empty weights."""
+    upgrade(empty)
+    jobs, weights = (cast(Table, row.__table__) for row in (JobRow, WeightsRow))
+    row = {"job_id": "job_1", "attempt": 1, "payload": b""}
+    with empty.write_connection() as connection:
+        connection.execute(insert(jobs).values(job_values()))
+        connection.execute(insert(weights).values(row))
+    with pytest.raises(RuntimeError, match=r"1 rows .* Bring them back: subgrad artifacts move"):
+        run_command(empty, command.downgrade, "0013")
+    assert "artifacts" in schema(empty)
+    with empty.write_connection() as connection:
+        connection.execute(weights.update().values(payload=b"here"))
+    run_command(empty, command.downgrade, "0013")
+    assert "artifacts" not in schema(empty)
 
 
 def test_a_failed_migration_leaves_nothing(empty: Database) -> None:

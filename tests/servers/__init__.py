@@ -12,8 +12,10 @@ from tests.servers.process import free_port
 from tests.servers.proxy import Proxy
 from tests.servers.rabbitmq import RabbitMQ, system_rabbitmq
 from tests.servers.redis import Redis, system_redis, wheel_redis
+from tests.servers.s3 import S3, has_s3
 
 __all__ = [
+    "S3",
     "Collector",
     "PgBouncer",
     "Postgres",
@@ -21,6 +23,7 @@ __all__ = [
     "RabbitMQ",
     "Redis",
     "free_port",
+    "has_s3",
     "system_pgbouncer",
     "system_postgres",
     "system_rabbitmq",

@@ -23,3 +23,20 @@ def test_a_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("SUBGRAD_API_KEY_FILE", "/nowhere/key")
     with pytest.raises(Exception, match="SUBGRAD_API_KEY_FILE: cannot read /nowhere/key"):
         Settings()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "s3://bucket", "s3://bucket/a/prefix", "file:///var/lib/objects", "gcs://bucket/x/"],
+)
+def test_places_of_objects_are_taken(url: str) -> None:
+    assert Settings(artifacts_url=url).artifacts_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["bucket", "/var/lib", "s3://", "file:///", "s3://key:secret@bucket", "simplecache::s3://b"],
+)
+def test_what_is_no_place_of_objects_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="no place of objects"):
+        Settings(artifacts_url=url)

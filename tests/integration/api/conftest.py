@@ -56,10 +56,10 @@ def app(served: tuple[FastAPI, str], database: Database) -> Iterator[FastAPI]:
     """The app on this test's database."""
     app, _ = served
     state = app.state
-    kept = state.database, state.settings, state.broker_answers
+    kept = state.database, state.settings, state.broker_answers, state.store
     state.database = database
     yield app
-    state.database, state.settings, state.broker_answers = kept
+    state.database, state.settings, state.broker_answers, state.store = kept
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from service.artifacts import Store
 from service.db import Database
 from service.dispatch import conductor
 from service.domain.limits import Limits
@@ -20,7 +21,7 @@ SMALL: dict[str, Any] = {
 
 
 def advance(database: Database) -> None:
-    conductor.advance_one(database, Limits(), lease_s=60, max_queued=1000)
+    conductor.advance_one(database, Store(""), Limits(), lease_s=60, max_queued=1000)
 
 
 def concluded(http: httpx.Client, database: Database) -> str:

@@ -19,9 +19,14 @@ def test_old_jobs_are_pruned_on_the_database(tmp_path: Path, sqlite_url: str) ->
     def prune(*options: str) -> Ran:
         return local("prune", *options, "--json", environment=here)
 
-    assert prune("--older-than", "1d").json == {"dry_run": False, "jobs": {}, "sweeps": 0}
+    assert prune("--older-than", "1d").json == {
+        "dry_run": False,
+        "jobs": {},
+        "sweeps": 0,
+        "objects": 0,
+    }
     told = prune("--older-than", "0s", "--dry-run").json
-    assert told == {"dry_run": True, "jobs": {"succeeded": 1}, "sweeps": 0}
+    assert told == {"dry_run": True, "jobs": {"succeeded": 1}, "sweeps": 0, "objects": 0}
     assert find(database, job_id).status == "succeeded"
     assert prune("--older-than", "0s").json["jobs"] == {"succeeded": 1}
     assert rows(database, "SELECT id FROM jobs") == [(waiting,)]

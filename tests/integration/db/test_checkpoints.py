@@ -2,6 +2,7 @@
 nobody needs them."""
 
 from service.db import Database, checkpoints, metrics
+from service.domain.artifacts import Content
 from service.domain.states import JobStatus
 from tests.integration.db.record import (
     epoch,
@@ -20,12 +21,12 @@ def keep(database: Database, held: dict[str, int], *saved: tuple[str, int, bytes
         checkpoints.keep(session, held, saved)
 
 
-def kept(database: Database, job_id: str) -> bytes | None:
+def kept(database: Database, job_id: str) -> Content | None:
     with database.reading() as session:
         return checkpoints.read(session, [job_id]).get(job_id)
 
 
-def weights(database: Database, job_id: str) -> bytes | None:
+def weights(database: Database, job_id: str) -> Content | None:
     with database.reading() as session:
         return checkpoints.read_weights(session, job_id)
 

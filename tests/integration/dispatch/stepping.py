@@ -1,9 +1,11 @@
 """Studies advanced step by step: the test is the conductor and the worker."""
 
+from functools import partial
 from typing import Any
 
 from sqlalchemy import text
 
+from service.artifacts import Store, read
 from service.db import Database, studies, study_moves
 from service.db.evidence import EvidenceReader
 from service.db.study_moves import HeldStudy
@@ -59,7 +61,9 @@ def post(database: Database, template: str = "counting", **overrides: Any) -> st
 
 
 def advance(database: Database, *, lease_s: float = LEASE_S, max_queued: int = 1000) -> bool:
-    return conductor.advance_one(database, Limits(), lease_s=lease_s, max_queued=max_queued)
+    return conductor.advance_one(
+        database, Store(""), Limits(), lease_s=lease_s, max_queued=max_queued
+    )
 
 
 def take(database: Database, *, lease_s: float = LEASE_S) -> HeldStudy | None:
@@ -118,4 +122,5 @@ def lapse(database: Database) -> None:
 
 
 def evidence(database: Database, study_id: str) -> Evidence:
-    return Evidence(EvidenceReader(database), find(database, study_id).sweeps)
+    reader = EvidenceReader(database, partial(read, database, Store("")))
+    return Evidence(reader, find(database, study_id).sweeps)

@@ -2,6 +2,7 @@
 
 import os
 import struct
+import threading
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from service.db import Database, datasets
 from service.domain.base import JsonObject
 from service.domain.datasets import Upload
 from service.domain.uploads import Header, dataset_id
+from workers.shelf import Shelf
 from workers.uploads import UploadCache
 
 EXAMPLES = 1000
@@ -38,6 +40,10 @@ def upload(database: Database, number: int) -> Upload:
     return Upload(name="upload", dataset_id=row["id"], examples=EXAMPLES, features=1, classes=None)
 
 
+def shelf(database: Database) -> Shelf:
+    return Shelf(database, "", threading.Event())
+
+
 @pytest.fixture
 def database_url(sqlite_url: str) -> str:
     """What is tested here are files."""
@@ -45,7 +51,7 @@ def database_url(sqlite_url: str) -> str:
 
 
 def test_the_least_lately_used_file_makes_room(database: Database, tmp_path: Path) -> None:
-    cache = UploadCache(database, tmp_path, most_bytes=40_000)
+    cache = UploadCache(shelf(database), tmp_path, most_bytes=40_000)
     old, used, new = (upload(database, number) for number in range(3))
     cache.provide([old, used])
     long_ago = time.time() - LONG_AGO_S
@@ -60,7 +66,7 @@ def test_the_least_lately_used_file_makes_room(database: Database, tmp_path: Pat
 def test_what_was_asked_for_lately_stays_whatever_it_takes(
     database: Database, tmp_path: Path
 ) -> None:
-    cache = UploadCache(database, tmp_path, most_bytes=0)
+    cache = UploadCache(shelf(database), tmp_path, most_bytes=0)
     both = [upload(database, number) for number in range(2)]
     for one in both:
         cache.provide([one])
