@@ -26,6 +26,7 @@ from service.db import audit, endings
 from service.db.audit import Actor
 from service.db.endings import OnEnded
 from service.db.posting import Origin, note_origin
+from service.db.reach import Reach, connect_options
 from service.db.tables import Owned
 from service.db.together import Write, make_together
 
@@ -35,7 +36,6 @@ _WRITES = "subgrad_writes"
 _SQLITE_TIMEOUT_S = 30.0
 _SQLITE_WAITS = f"PRAGMA busy_timeout = {round(_SQLITE_TIMEOUT_S * 1000)}"
 _LOOK_EVERY_S = 0.002
-_IDLE_TIMEOUT_S = 15
 _PING_AFTER_S = 1.0
 _RESTS_SINCE = "rests since"
 
@@ -147,12 +147,9 @@ def _create_engine(url: str) -> Engine:
             parsed,
             pool_size=10,
             max_overflow=30,
-            connect_args={
-                "connect_timeout": 5,
-                # A process that is stopped in the middle of a transaction would hold its locks.
-                "options": f"-c idle_in_transaction_session_timeout={_IDLE_TIMEOUT_S}s",
-            },
+            connect_args=connect_options(),
         )
+        event.listen(engine, "do_connect", Reach().connect)
         event.listen(engine, "handle_error", _tell_lost_connection)
         event.listen(engine, "checkin", _note_rest)
         event.listen(engine, "checkout", partial(_ping_if_doubtful, engine.dialect))
@@ -213,9 +210,13 @@ def _tell_lost_connection(context: ExceptionContext) -> BaseException | None:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # The driver's own habit of opening transactions is switched off, see _begin_sqlite.
     connection.isolation_level = None
-    _switch_to_wal(connection)
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA foreign_keys = ON")
+    try:
+        _switch_to_wal(connection)
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except sqlite3.OperationalError as error:
+        # In an event nobody makes one of SQLAlchemy's of it, which callers know: UNAVAILABLE.
+        raise OperationalError(None, None, error) from error
 
 
 def _switch_to_wal(connection: Any) -> None:
@@ -225,12 +226,16 @@ def _switch_to_wal(connection: Any) -> None:
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
         else:
             return
+
+
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -253,7 +258,7 @@ def _take_write_lock(connection: Connection) -> None:
             try:
                 driver.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                if not _is_busy(error):
                     break
                 time.sleep(_LOOK_EVERY_S)
             else:

@@ -6,6 +6,7 @@ another user) and as anybody else.
 """
 
 from tests.servers.collector import Collector
+from tests.servers.namespaces import DROP_ANSWERS, DROP_BOTH, Impossible, Network
 from tests.servers.postgres import Postgres, system_postgres, wheel_postgres
 from tests.servers.process import free_port
 from tests.servers.proxy import Proxy
@@ -13,7 +14,11 @@ from tests.servers.rabbitmq import RabbitMQ, system_rabbitmq
 from tests.servers.redis import Redis, system_redis, wheel_redis
 
 __all__ = [
+    "DROP_ANSWERS",
+    "DROP_BOTH",
     "Collector",
+    "Impossible",
+    "Network",
     "Postgres",
     "Proxy",
     "RabbitMQ",
