@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from service.api.validation import describe_parameter_errors
-from service.db import UNAVAILABLE
+from service.db import UNAVAILABLE, disk_is_full
 from service.domain.errors import (
     DatasetNotFound,
     DomainError,
@@ -38,7 +38,13 @@ from service.domain.errors import (
 MEDIA_TYPE = "application/problem+json"
 
 DATABASE_UNAVAILABLE = (
-    "The database does not answer, so nothing was changed. Try again in a moment."
+    "The database does not answer. Try again in a moment. Whether a change that was asked for was "
+    "made is not known: look first, or ask with an Idempotency-Key, which makes nothing twice."
+)
+
+DISK_FULL = (
+    "The disk of the database is full, so nothing was changed. Make room there, then ask again; "
+    "`subgrad doctor` on its machine shows how full it is."
 )
 
 MOST_ERRORS = 100
@@ -82,6 +88,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "too_many_requests": Kind(status=429, title="The key asks too often", retry_after_s=1),
     "internal_error": Kind(status=500, title="Something failed here"),
     "database_unavailable": Kind(status=503, title="The database does not answer", retry_after_s=2),
+    "disk_full": Kind(status=503, title="There is no room left", retry_after_s=30),
     "not_ready": Kind(status=503, title="The service cannot run jobs now", retry_after_s=2),
 }
 
@@ -249,6 +256,13 @@ def _methods(request: Request, error: HTTPException) -> list[str]:
 
 
 async def _on_database_unavailable(request: Request, error: Exception) -> Response:
+    return unavailable_response(request, error)
+
+
+def unavailable_response(request: Request, error: Exception) -> Response:
+    """The answer to one of UNAVAILABLE."""
+    if disk_is_full(error):
+        return problem_response(request, "disk_full", DISK_FULL)
     return problem_response(request, "database_unavailable", DATABASE_UNAVAILABLE)
 
 
