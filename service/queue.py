@@ -7,7 +7,8 @@ or late without harm; there is no result backend, no ETA and no revoke.
 from typing import Any
 
 from celery import Celery
-from kombu import Queue  # type: ignore[attr-defined]
+from celery.app.amqp import AMQP
+from kombu import Connection, Queue  # type: ignore[attr-defined]
 from kombu.exceptions import OperationalError
 
 from service.settings import Settings
@@ -19,9 +20,25 @@ BROKER_ERRORS = (OperationalError, ConnectionError, TimeoutError)
 """What sending raises while the broker is away."""
 
 
+_LOOK_EVERY_S = 5.0
+
+
+class _Connection(Connection):
+    """Looks for a broker that is away every few seconds. Celery asks ever more seldom, in the end
+    every half minute, for which time jobs would wait after the broker is back."""
+
+    def ensure_connection(self, *given: Any, **options: Any) -> Any:
+        patient = {"interval_max": _LOOK_EVERY_S, **options}
+        return super().ensure_connection(*given, **patient)  # type: ignore[no-untyped-call]
+
+
+class _Amqp(AMQP):  # type: ignore[misc]
+    Connection = _Connection
+
+
 def create_celery(settings: Settings) -> Celery:
     """The Celery application that senders and workers configure alike."""
-    app = Celery("subgrad", broker=settings.resolved_broker_url)
+    app = Celery("subgrad", broker=settings.resolved_broker_url, amqp=_Amqp)
     app.conf.update(
         task_serializer="json",
         accept_content=["json"],
@@ -44,7 +61,13 @@ def create_celery(settings: Settings) -> Celery:
 def _transport_options(url: str) -> dict[str, Any]:
     if not url.startswith(("redis", "valkey")):
         return {}
-    return {"socket_connect_timeout": 2.0, "socket_timeout": 5.0, "max_retries": 1}
+    return {
+        "socket_connect_timeout": 2.0,
+        "socket_timeout": 5.0,
+        "max_retries": 1,
+        # No time-out of a socket bounds a worker's wait for messages: this does, to twice as long.
+        "health_check_interval": 5,
+    }
 
 
 def queues(shared: str, own: str, *, has_gpu: bool) -> list[Any]:

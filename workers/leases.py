@@ -21,6 +21,7 @@ _log = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S = 0.2
 _REPORT_EVERY_S = 3.0
+_AWAY_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)  # two empty ones are still two
@@ -90,6 +91,7 @@ class Leases:
             except UNAVAILABLE as error:
                 self._pulse.beat(ready=False)
                 _log.warning("waiting for the database", error=str(error).splitlines()[0])
+                self._stop.wait(_AWAY_S)
             except Exception:  # without this thread every lease would run out
                 _log.exception("the lease thread goes on")
 

@@ -19,7 +19,7 @@ from workers.shelf import Kept, Shelf
 _log = structlog.get_logger(__name__)
 
 _TRY_EVERY_S = 0.5
-_LAST_TRIES = 6
+_LAST_TRIES_S = 3.0
 
 Written = TypeVar("Written")
 
@@ -52,15 +52,16 @@ class Recorder:
     def _insist(self, write: Callable[[Session], Written]) -> Written:
         """Writes in a transaction; waits for a database that is away. While the worker stops it
         waits a moment only: then the leases run out, and others take the jobs."""
-        tries_left = _LAST_TRIES
+        gives_up_at: float | None = None
         while True:
             try:
                 with self._database.writing() as session:
                     return write(session)
             except UNAVAILABLE as error:
-                tries_left -= self._stop.is_set()
-                if not tries_left:
-                    raise
+                if self._stop.is_set():
+                    gives_up_at = gives_up_at or time.monotonic() + _LAST_TRIES_S
+                    if time.monotonic() > gives_up_at:
+                        raise
                 _log.warning("waiting for the database", error=str(error).splitlines()[0])
                 time.sleep(_TRY_EVERY_S)
 

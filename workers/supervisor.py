@@ -10,11 +10,12 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import structlog
 
-from service.db import Database, checkpoints, claims, outbox, turns, workers
+from service.db import UNAVAILABLE, Database, checkpoints, claims, outbox, turns, workers
 from service.db.claims import Claim
 from service.db.workers import Worker
 from service.domain.artifacts import Content
@@ -88,9 +89,8 @@ class Supervisor:
         self._slots = [Slot(settings, placement) for placement in placements]
 
     def start(self) -> None:
-        """Makes the worker known, and warms up the training processes."""
-        with self._database.writing() as session:
-            workers.report(session, self._worker, ready=False)
+        """Makes the worker known, as soon as the database answers, and warms up the training
+        processes."""
         self._leases.is_ready = lambda: any(slot.is_ready for slot in self._slots)
         self._leases.start()
         self._gpu_gauge.start()
@@ -128,7 +128,7 @@ class Supervisor:
             slot.close()
         self._leases.stop()
         self._gpu_gauge.stop()
-        with self._database.writing() as session:
+        with suppress(*UNAVAILABLE), self._database.writing() as session:
             self._reporter.report(session)  # the last figures
             workers.remove(session, self._worker.id)
         self._hints.close()
@@ -172,6 +172,12 @@ class Supervisor:
         except ArtifactLost as error:
             _log.error("a data set is lost", error=str(error))
             self._recorder.fail(holding.attempts, Reason.INVALID_DATA, _LOST_DATA)
+        except UNAVAILABLE as error:
+            _log.warning("the database went away", error=str(error).splitlines()[0])
+            process.send(Stop(member=None))
+            # Nobody's fault. A worker that stops has waited long enough: the leases will run out.
+            if not self._stopping.is_set():
+                self._recorder.hand_back(holding.attempts)
         except Exception:
             _log.exception("giving up", jobs=sorted(holding.attempts))
             process.kill()

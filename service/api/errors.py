@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from service.api.validation import describe_parameter_errors
-from service.db import UNAVAILABLE
+from service.db import UNAVAILABLE, disk_is_full
 from service.db.artifacts import ObjectSwept
 from service.domain.errors import (
     ArtifactLost,
@@ -44,7 +44,13 @@ _log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
 
 DATABASE_UNAVAILABLE = (
-    "The database does not answer, so nothing was changed. Try again in a moment."
+    "The database does not answer. Try again in a moment. Whether a change that was asked for was "
+    "made is not known: look first, or ask with an Idempotency-Key, which makes nothing twice."
+)
+
+DISK_FULL = (
+    "The disk of the database is full, so nothing was changed. Make room there, then ask again; "
+    "`subgrad doctor` on its machine shows how full it is."
 )
 
 # Where objects lie is the operator's business, and stands in the log.
@@ -101,6 +107,7 @@ PROBLEMS: Mapping[str, Kind] = {
         status=503, title="The object store does not answer", retry_after_s=5
     ),
     "database_unavailable": Kind(status=503, title="The database does not answer", retry_after_s=2),
+    "disk_full": Kind(status=503, title="There is no room left", retry_after_s=30),
     "not_ready": Kind(status=503, title="The service cannot run jobs now", retry_after_s=2),
 }
 
@@ -282,6 +289,13 @@ async def _on_store_unavailable(request: Request, error: Exception) -> Response:
 
 
 async def _on_database_unavailable(request: Request, error: Exception) -> Response:
+    return unavailable_response(request, error)
+
+
+def unavailable_response(request: Request, error: Exception) -> Response:
+    """The answer to one of UNAVAILABLE."""
+    if disk_is_full(error):
+        return problem_response(request, "disk_full", DISK_FULL)
     return problem_response(request, "database_unavailable", DATABASE_UNAVAILABLE)
 
 

@@ -157,7 +157,8 @@ _DETAILS = {
     "internal_error": "This is a fault of the service, not of the request.",
     "artifact_lost": ARTIFACT_LOST,
     "artifacts_unavailable": ARTIFACTS_UNAVAILABLE,
-    "database_unavailable": "The database does not answer, so nothing was changed.",
+    "database_unavailable": "The database does not answer. Try again in a moment.",
+    "disk_full": "The disk of the database is full, so nothing was changed. Make room there.",
     "not_ready": "/worker: no worker was heard of",
 }
 
@@ -235,7 +236,10 @@ def _examples(response: dict[str, Any]) -> dict[str, Any]:
 
 def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
     """The problem responses of an operation, with an example for each code."""
-    everywhere = ("not_acceptable", "invalid_request", "database_unavailable", "internal_error")
+    everywhere = (
+        *("not_acceptable", "invalid_request"),
+        *("database_unavailable", "disk_full", "internal_error"),
+    )
     return _responses((*codes, *everywhere))
 
 

@@ -15,7 +15,7 @@ from service.db import (
     treatment_tables,
 )
 from service.db.engine import Database
-from service.db.together import UNAVAILABLE
+from service.db.together import UNAVAILABLE, disk_is_full
 
 __all__ = [
     "UNAVAILABLE",
@@ -24,6 +24,7 @@ __all__ = [
     "access_tables",
     "artifact_tables",
     "dataset_tables",
+    "disk_is_full",
     "process_tables",
     "study_tables",
     "tables",

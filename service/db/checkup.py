@@ -14,6 +14,7 @@ from service.db.engine import Database
 from service.db.migrate import newest_revision, present_revision
 from service.db.reports import Process
 from service.db.types import now
+from service.domain.ids import new_id
 
 
 class Schema(StrEnum):
@@ -60,18 +61,15 @@ def why_unreachable(database: Database) -> str | None:
     return None
 
 
-class _Undone(Exception):
-    """Raised to undo what was written."""
-
-
 def why_not_writable(database: Database) -> str | None:
     """Writes a row and takes it back. Returns why that was not possible, or None."""
-    trial = Process(id="trial", kind="trial", host="", version="")
+    trial = Process(id=new_id("dsp"), kind="trial", host="", version="")
     try:
+        # Two transactions: what is not committed need not reach the disk, which may be full.
         with database.writing() as session:
             reports.keep(session, trial, [])
-            raise _Undone
-    except _Undone:
-        return None
+        with database.writing() as session:
+            reports.forget(session, trial.id)
     except DBAPIError as error:
         return str(error.orig).splitlines()[0]
+    return None

@@ -28,6 +28,7 @@ from service.db.changes import OnChanged
 from service.db.endings import OnEnded
 from service.db.pooler import bound_transactions
 from service.db.posting import Origin, note_origin
+from service.db.reach import Reach, connect_options
 from service.db.tables import Owned
 from service.db.together import Write, make_together
 
@@ -149,8 +150,13 @@ def _create_engine(url: str) -> Engine:
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() == "postgresql":
-        patience = {"connect_timeout": 5}
-        engine = create_engine(parsed, pool_size=10, max_overflow=30, connect_args=patience)
+        engine = create_engine(
+            parsed,
+            pool_size=10,
+            max_overflow=30,
+            connect_args=connect_options(),
+        )
+        event.listen(engine, "do_connect", Reach().connect)
         bound_transactions(engine)
         event.listen(engine, "handle_error", _tell_lost_connection)
         event.listen(engine, "checkin", _note_rest)
@@ -212,9 +218,13 @@ def _tell_lost_connection(context: ExceptionContext) -> BaseException | None:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # The driver's own habit of opening transactions is switched off, see _begin_sqlite.
     connection.isolation_level = None
-    _switch_to_wal(connection)
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA foreign_keys = ON")
+    try:
+        _switch_to_wal(connection)
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except sqlite3.OperationalError as error:
+        # In an event nobody makes one of SQLAlchemy's of it, which callers know: UNAVAILABLE.
+        raise OperationalError(None, None, error) from error
 
 
 def _switch_to_wal(connection: Any) -> None:
@@ -224,12 +234,16 @@ def _switch_to_wal(connection: Any) -> None:
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
         else:
             return
+
+
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -252,7 +266,7 @@ def _take_write_lock(connection: Connection) -> None:
             try:
                 driver.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                if not _is_busy(error):
                     break
                 time.sleep(_LOOK_EVERY_S)
             else:

@@ -11,18 +11,20 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from service.db.reach import SERVER_SETTINGS
+
 _IS_POOLED = "behind a pooler"
 
 # A process that is stopped in the middle of a transaction would hold its locks.
 _IDLE_TIMEOUT = "15s"
+_OF_SESSION = {"idle_in_transaction_session_timeout": _IDLE_TIMEOUT, **SERVER_SETTINGS}
 
 # For the session where that is ours, else for this one statement's transaction, which is nothing.
-_MEET = f"""
-    WITH answering AS (SELECT pg_backend_pid() <> %s AS is_another)
-    SELECT is_another,
-           set_config('idle_in_transaction_session_timeout', '{_IDLE_TIMEOUT}', is_another)
-    FROM answering
-"""  # noqa: S608  (a constant)
+_SET = ", ".join(f"set_config('{name}', '{to}', is_another)" for name, to in _OF_SESSION.items())
+_MEET = (
+    f"WITH answering AS (SELECT pg_backend_pid() <> %s AS is_another) "  # noqa: S608  (constants)
+    f"SELECT is_another, {_SET} FROM answering"
+)
 _BOUND_TRANSACTION = f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_TIMEOUT}'"
 
 
@@ -40,7 +42,7 @@ def is_pooled(connection: Connection) -> bool:
 
 def _meet_server(connection: Any, record: ConnectionPoolEntry) -> None:
     connection.autocommit = True
-    pooled, _ = connection.execute(_MEET, [connection.info.backend_pid]).fetchone()
+    pooled, *_ = connection.execute(_MEET, [connection.info.backend_pid]).fetchone()
     connection.autocommit = False
     record.info[_IS_POOLED] = pooled
     if pooled:

@@ -65,6 +65,11 @@ def read(session: Session) -> list[Report]:
     ]
 
 
+def forget(session: Session, process_id: str) -> None:
+    """Forgets one process."""
+    session.execute(delete(ReportRow).where(ReportRow.id == process_id))
+
+
 def forget_silent(session: Session, *, after_s: float) -> None:
     """Forgets the processes that told nothing for so many seconds."""
     session.execute(delete(ReportRow).where(ReportRow.seen_at < now_plus(-after_s)))

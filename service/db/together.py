@@ -4,6 +4,7 @@ What a posted job costs the database is mostly its transaction: a connection fro
 COMMIT, and the disk's word for it. Who gathers the writes is `service.api.posts`.
 """
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -19,6 +20,18 @@ T = TypeVar("T")
 
 UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
 """What a transaction raises while the database does not answer."""
+
+_POSTGRES_DISK_FULL = "53100"
+_SQLITE_DISK_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+
+
+def disk_is_full(error: Exception) -> bool:
+    """Whether one of UNAVAILABLE was raised because the database's disk has no room left."""
+    cause = getattr(error, "orig", None)
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", None) in _SQLITE_DISK_FULL
+    return getattr(cause, "sqlstate", None) == _POSTGRES_DISK_FULL
+
 
 Transaction = Callable[[], AbstractContextManager[Session]]
 

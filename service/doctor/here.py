@@ -226,5 +226,6 @@ def _examine_disk(settings: Settings) -> Finding:
     told = f"{free / (1 << 30):,.1f} GiB free at {place}"
     advice = "Make room (`subgrad prune` removes old jobs), or move the data: SUBGRAD_HOME."
     if free < _TOO_LITTLE_BYTES:
-        return failed("disk", told, advice)
+        full = "Remove what else lies there first: with no room left not even `prune` can write. "
+        return failed("disk", told, full + advice)
     return warning("disk", told, advice) if free < _LITTLE_BYTES else ok("disk", told)

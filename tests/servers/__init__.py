@@ -6,6 +6,7 @@ started as another user) and as anybody else.
 """
 
 from tests.servers.collector import Collector
+from tests.servers.namespaces import DROP_ANSWERS, DROP_BOTH, Impossible, Network
 from tests.servers.pgbouncer import PgBouncer, system_pgbouncer
 from tests.servers.postgres import Postgres, system_postgres, wheel_postgres
 from tests.servers.process import free_port
@@ -15,8 +16,12 @@ from tests.servers.redis import Redis, system_redis, wheel_redis
 from tests.servers.s3 import S3, has_s3
 
 __all__ = [
+    "DROP_ANSWERS",
+    "DROP_BOTH",
     "S3",
     "Collector",
+    "Impossible",
+    "Network",
     "PgBouncer",
     "Postgres",
     "Proxy",

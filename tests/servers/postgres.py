@@ -32,6 +32,7 @@ _SETTINGS = {
     "timezone": "UTC",
 }
 _PORT_TRIES = 5
+_LOOPBACK = "127.0.0.1"
 
 
 def system_postgres() -> Path | None:
@@ -85,22 +86,26 @@ def _readable_copy(install: Path) -> Path:
 class Postgres:
     """One server with its own data folder. Can be stopped, killed and started again."""
 
-    def __init__(self, programs: Path, folder: Path, user: str | None) -> None:
+    def __init__(self, programs: Path, folder: Path, user: str | None, host: str) -> None:
         self._programs = programs
         self._folder = folder
         self._user = user
+        self._host = host
         self._process: ServerProcess | None = None
         self.port = 0
         options = "--pgdata=data --username=subgrad --auth=trust --encoding=UTF8 --no-locale"
         run([programs / "initdb", "--no-sync", *options.split()], folder=folder, user=user)
+        if host != _LOOPBACK:
+            with (folder / "data" / "pg_hba.conf").open("a") as admitted:
+                admitted.write("host all all samenet trust\n")
 
     @classmethod
     @contextmanager
-    def running(cls, programs: Path) -> Iterator["Postgres"]:
-        """A fresh server, gone with everything in it when the block ends."""
+    def running(cls, programs: Path, host: str = _LOOPBACK) -> Iterator["Postgres"]:
+        """A fresh server on that address, gone with everything in it when the block ends."""
         user = unprivileged_user()
         with server_folder("pg", user) as folder:
-            server = cls(programs, folder, user)
+            server = cls(programs, folder, user, host)
             try:
                 server.start()
                 yield server
@@ -109,7 +114,10 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        return f"postgresql://subgrad@127.0.0.1:{self.port}/postgres"
+        return self._url_on(self.port)
+
+    def _url_on(self, port: int) -> str:
+        return f"postgresql://subgrad@{self._host}:{port}/postgres"
 
     def start(self) -> None:
         """Starts on the port that it had before, the first time on a free one."""
@@ -128,7 +136,7 @@ class Postgres:
     def _start_on(self, port: int) -> None:
         settings = _SETTINGS | {
             "port": str(port),
-            "listen_addresses": "127.0.0.1",
+            "listen_addresses": self._host,
             "unix_socket_directories": "",
         }
         options = [f"--{name}={value}" for name, value in settings.items()]
@@ -139,7 +147,7 @@ class Postgres:
             stop_signal=signal.SIGINT,  # "fast": do not wait for clients
             death_signal=signal.SIGQUIT,  # "immediate"
         )
-        url = f"postgresql://subgrad@127.0.0.1:{port}/postgres"
+        url = self._url_on(port)
         self._process.wait_until(lambda: _answers(url))
 
     def stop(self) -> None:

@@ -12,6 +12,7 @@ import redis
 from tests.servers.process import ServerFailed, ServerProcess, free_port, server_folder
 
 _PORT_TRIES = 5
+_LOOPBACK = "127.0.0.1"
 
 
 def system_redis() -> Path | None:
@@ -31,18 +32,19 @@ def wheel_redis() -> Path | None:
 class Redis:
     """One server. Can be stopped, killed and started again; what it held is then gone."""
 
-    def __init__(self, program: Path, folder: Path) -> None:
+    def __init__(self, program: Path, folder: Path, host: str) -> None:
         self._program = program
         self._folder = folder
+        self._host = host
         self._process: ServerProcess | None = None
         self.port = 0
 
     @classmethod
     @contextmanager
-    def running(cls, program: Path) -> Iterator["Redis"]:
-        """A fresh server, gone with everything in it when the block ends."""
+    def running(cls, program: Path, host: str = _LOOPBACK) -> Iterator["Redis"]:
+        """A fresh server on that address, gone with everything in it when the block ends."""
         with server_folder("redis", None) as folder:
-            server = cls(program, folder)
+            server = cls(program, folder, host)
             try:
                 server.start()
                 yield server
@@ -51,7 +53,7 @@ class Redis:
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"redis://{self._host}:{self.port}/0"
 
     def start(self) -> None:
         """Starts on the port that it had before, the first time on a free one."""
@@ -69,7 +71,8 @@ class Redis:
 
     def _start_on(self, port: int) -> None:
         options = {
-            "--bind": "127.0.0.1",
+            "--bind": self._host,
+            "--protected-mode": "no",
             "--port": str(port),
             "--save": "",
             "--appendonly": "no",
@@ -83,7 +86,7 @@ class Redis:
             stop_signal=signal.SIGTERM,
             death_signal=signal.SIGKILL,
         )
-        self._process.wait_until(lambda: _answers(port))
+        self._process.wait_until(lambda: _answers(self._host, port))
 
     def stop(self) -> None:
         if self._process is not None:
@@ -96,8 +99,8 @@ class Redis:
             self._process = None
 
 
-def _answers(port: int) -> bool:
-    with redis.Redis(host="127.0.0.1", port=port, socket_timeout=5) as client:
+def _answers(host: str, port: int) -> bool:
+    with redis.Redis(host=host, port=port, socket_timeout=5) as client:
         try:
             return bool(client.ping())
         except redis.ConnectionError:

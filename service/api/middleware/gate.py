@@ -17,7 +17,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api import origins, pages
-from service.api.errors import DATABASE_UNAVAILABLE, ApiError, problem_response
+from service.api.errors import ApiError, problem_response, unavailable_response
 from service.api.rates import Rates
 from service.db import UNAVAILABLE, Database, keys
 from service.domain import access
@@ -87,8 +87,8 @@ class Gate:
             response = problem_response(
                 request, refused.code, refused.detail, headers=refused.headers
             )
-        except UNAVAILABLE:
-            response = problem_response(request, "database_unavailable", DATABASE_UNAVAILABLE)
+        except UNAVAILABLE as error:
+            response = unavailable_response(request, error)
         else:
             await self._app(scope, receive, send)
             return

@@ -14,47 +14,10 @@ import pytest
 from service.queue import broker_is_reachable
 from service.settings import Settings
 from tests.integration.api.streams import events
+from tests.integration.embedded.up import Up
 from tests.stack import digits_spec, free_port, is_alive, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets and signals")
-
-
-class Up:
-    """One `subgrad up` in a home of its own."""
-
-    def __init__(self, home: Path, port: int) -> None:
-        self.home, self.port = home, port
-        self.environment = Settings(home=home, port=port).as_environment()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "service.cli", "up"],
-            env=self.environment,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        self.url = f"http://127.0.0.1:{port}"
-
-    def wait_until_ready(self) -> None:
-        wait_for(self._is_ready, what="the service is ready")
-
-    def _is_ready(self) -> bool:
-        assert self.process.poll() is None, self.errors()
-        try:
-            return httpx.get(f"{self.url}/readyz").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    def descendants(self) -> list[psutil.Process]:
-        return list(psutil.Process(self.process.pid).children(recursive=True))
-
-    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        return self.process.wait(30)
-
-    def errors(self) -> str:
-        assert self.process.stderr is not None
-        return self.process.stderr.read()
 
 
 @pytest.fixture
@@ -63,10 +26,7 @@ def homes(tmp_path: Path) -> Iterator[list[Up]]:
     started: list[Up] = []
     yield started
     for up in started:
-        up.end()
-        up.errors()
-        assert up.process.stderr is not None
-        up.process.stderr.close()
+        up.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -144,7 +104,7 @@ def test_a_process_that_dies_is_started_again(homes: list[Up], tmp_path: Path) -
     for process in before:
         if "service.api" in process.cmdline():
             process.kill()
-    wait_for(lambda: up._is_ready() and set(up.descendants()) - before, what="a new API answers")
+    wait_for(lambda: up.is_ready() and set(up.descendants()) - before, what="a new API answers")
 
 
 def test_a_broker_that_is_killed_leaves_no_server_behind(tmp_path: Path) -> None:

@@ -70,6 +70,19 @@ def test_a_job_that_crashes_its_process_fails_alone(stack: Stack) -> None:
     assert stack.ended(later)["status"] == "succeeded"
 
 
+def test_a_database_that_is_away_between_claim_and_training_is_no_fault_of_the_job(
+    stack: Stack,
+) -> None:
+    stack.start("service.api")
+    stack.start("service.dispatch")
+    worker = stack.start("workers", environment=fault("database_goes_away_after_a_claim"))
+    stack.wait_until_ready()
+    job = stack.ended(stack.post(digits_spec()))
+    assert (job["status"], job["attempt"]) == ("succeeded", 2)
+    assert read(stack, "SELECT losses FROM jobs") == [(0,)]
+    assert worker.poll() is None
+
+
 def test_a_job_too_large_for_the_memory_fails_and_says_so(stack: Stack) -> None:
     stack.settings = stack.settings.model_copy(update={"trainer_memory_mb": 2000})
     worker = stack.start_all()

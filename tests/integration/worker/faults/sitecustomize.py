@@ -46,4 +46,20 @@ def messages_come_twice_or_not_at_all() -> None:
     senders.announce = unreliable
 
 
+def database_goes_away_after_a_claim() -> None:
+    """The first question after a worker's first claim is not answered."""
+    if MODULE != "workers":
+        return
+    checkpoints: Any = importlib.import_module("service.db.checkpoints")
+    unavailable: Any = importlib.import_module("service.db").UNAVAILABLE[0]
+    read, fails = checkpoints.read, iter([True])
+
+    def ask(*given: Any) -> Any:
+        if next(fails, False):
+            raise unavailable("SELECT", {}, ConnectionError("gone"))
+        return read(*given)
+
+    checkpoints.read = ask
+
+
 globals()[os.environ["SUBGRAD_FAULT"]]()
