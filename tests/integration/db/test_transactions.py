@@ -62,16 +62,6 @@ def test_the_database_answers_a_ping(database: Database) -> None:
     database.ping()
 
 
-def test_deleting_a_job_takes_all_its_rows_along(database: Database) -> None:
-    job_id, held = running(database)
-    record(database, held, epoch(job_id, 0))
-    hand_back(database, held)
-    with database.writing() as session:
-        session.execute(text("DELETE FROM jobs"))
-    for table in ("outbox", "job_statuses", "epoch_metrics", "layer_metrics", "unit_activity"):
-        assert rows(database, f"SELECT count(*) FROM {table}") == [(0,)]  # noqa: S608
-
-
 def test_times_are_in_utc_and_in_order(database: Database) -> None:
     began = datetime.now(UTC) - timedelta(milliseconds=2)
     job_id, held = running(database)
