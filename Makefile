@@ -79,6 +79,7 @@ bench: install ## Run the benchmarks; docs/benchmarks.md holds the figures
 	$(BIN)/python -m benchmarks.cancel
 	$(BIN)/python -m benchmarks.dispatcher
 	$(BIN)/python -m benchmarks.load
+	$(BIN)/python -m benchmarks.streams
 	$(BIN)/python -m benchmarks.pages
 
 bench-references: ## Compare with others (JAX, joblib, Optuna, Lightning, Ray Tune; MLflow)
