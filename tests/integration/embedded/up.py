@@ -30,7 +30,7 @@ class Up:
         self.url = f"http://127.0.0.1:{port}"
 
     def wait_until_ready(self) -> None:
-        wait_for(self.is_ready, what="the service is ready")
+        wait_for(self.is_ready, what="the service is ready", timeout_s=120)
 
     def is_ready(self) -> bool:
         assert self.process.poll() is None, self.errors()
