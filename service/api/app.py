@@ -75,11 +75,8 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # Its second of work is nothing for the first client to wait for.
         app.openapi()
-        listening = asyncio.create_task(watches.listen())
-        yield
-        listening.cancel()
-        with suppress(asyncio.CancelledError):
-            await listening
+        async with _listening(watches):
+            yield
         hints.close()
         tracing.close()
         if database is None:
@@ -128,6 +125,18 @@ def create_app(
     ):
         app.include_router(resource.router)
     return app
+
+
+@asynccontextmanager
+async def _listening(watches: Watches) -> AsyncIterator[None]:
+    """Hints are heard while the block lasts."""
+    listening = asyncio.create_task(watches.listen())
+    try:
+        yield
+    finally:
+        listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await listening
 
 
 def _wrap(app: FastAPI, settings: Settings) -> None:

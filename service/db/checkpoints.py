@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from service.db import artifacts
 from service.db.artifact_tables import ArtifactRow
 from service.db.changes import note_measured
-from service.db.claims import Held, lock_held, lock_with_sweeps
+from service.db.fence import Held, lock_held, lock_with_sweeps
 from service.db.rollups import SIZES
 from service.db.tables import (
     CheckpointRow,

@@ -1,12 +1,12 @@
 """Who holds a job: claiming, leases, and every write of a worker.
 
 A worker holds a job by (job id, attempt) while its lease, by the database's clock, has not run
-out. `lock_held` is the fence in front of each write: what it does not return is lost, and the
+out. `fence.lock_held` is the fence in front of each write: what it does not return is lost, and the
 worker must stop working on it.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,15 +15,13 @@ from sqlalchemy.orm import Session
 
 from service.db import heads, turns
 from service.db.endings import note_ended
+from service.db.fence import Held, lock_held
 from service.db.jobs import announce, end_queued, forget_earlier_attempts, record_status
 from service.db.tables import JobRow, OutboxRow
 from service.db.types import now, now_once, now_plus
 from service.domain.base import JsonObject
 from service.domain.spec import ANY_DEVICE, Device, JobSpec
 from service.domain.states import JobStatus, Outcome, Reason
-
-Held = Mapping[str, int]
-"""Attempt by job id: what a worker believes that it holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,32 +158,6 @@ def _waiting(*columns: Any) -> Any:
     return (
         select(*columns).where(JobRow.status == JobStatus.QUEUED).with_for_update(skip_locked=True)
     )
-
-
-def lock_held(session: Session, held: Held) -> set[str]:
-    """Which of the jobs the caller still holds; their rows stay locked in this transaction."""
-    return set(lock_with_sweeps(session, held))
-
-
-def lock_with_sweeps(session: Session, held: Held) -> dict[str, str | None]:
-    """The same, each with the sweep that it is a member of.
-
-    Whoever waits for several job rows takes them in the order of their ids, so no two wait for
-    each other: every other statement takes one row, skips locked ones, or comes after this one.
-    """
-    # The attempts are compared here and not in SQL: for a list of pairs both databases plan badly.
-    running = (
-        select(JobRow.id, JobRow.attempt, JobRow.sweep_id)
-        .where(
-            JobRow.id.in_(list(held)),
-            JobRow.status == JobStatus.RUNNING,
-            JobRow.lease_expires_at > now(),
-        )
-        .order_by(JobRow.id)
-        .with_for_update()
-    )
-    found = session.execute(running)
-    return {row.id: row.sweep_id for row in found if row.attempt == held[row.id]}
 
 
 def renew(session: Session, held: Held, *, lease_s: float) -> set[str]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.db import rollups
 from service.db.changes import note_measured
-from service.db.claims import Held, lock_with_sweeps
+from service.db.fence import Held, lock_with_sweeps
 from service.db.tables import EpochRow, JobRow, LayerRow, UnitRow
 from service.db.upsert import insert_or_replace
 from service.domain.events import EpochEvent
