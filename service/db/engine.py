@@ -26,7 +26,7 @@ from service.db import audit, changes, endings
 from service.db.audit import Actor
 from service.db.changes import OnChanged
 from service.db.endings import OnEnded
-from service.db.pooler import bound_transactions
+from service.db.pooler import configure_sessions
 from service.db.posting import Origin, note_origin
 from service.db.reach import Reach, connect_options
 from service.db.tables import Owned
@@ -157,7 +157,7 @@ def _create_engine(url: str) -> Engine:
             connect_args=connect_options(),
         )
         event.listen(engine, "do_connect", Reach().connect)
-        bound_transactions(engine)
+        configure_sessions(engine)
         event.listen(engine, "handle_error", _tell_lost_connection)
         event.listen(engine, "checkin", _note_rest)
         event.listen(engine, "checkout", partial(_ping_if_doubtful, engine.dialect))

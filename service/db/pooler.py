@@ -15,22 +15,31 @@ from service.db.reach import SERVER_SETTINGS
 
 _IS_POOLED = "behind a pooler"
 
-# A process that is stopped in the middle of a transaction would hold its locks.
-_IDLE_TIMEOUT = "15s"
-_OF_SESSION = {"idle_in_transaction_session_timeout": _IDLE_TIMEOUT, **SERVER_SETTINGS}
+_OF_TRANSACTION = {
+    # A process that is stopped in the middle of a transaction would hold its locks.
+    "idle_in_transaction_session_timeout": "15s",
+    # Compiling a statement takes longer than any of ours; with millions of rows in a table it is
+    # what the planner would choose.
+    "jit": "off",
+}
+_OF_SESSION = {**_OF_TRANSACTION, **SERVER_SETTINGS}
+
+
+def _set(settings: dict[str, str], is_local: str) -> str:
+    return ", ".join(f"set_config('{name}', '{to}', {is_local})" for name, to in settings.items())
+
 
 # For the session where that is ours, else for this one statement's transaction, which is nothing.
-_SET = ", ".join(f"set_config('{name}', '{to}', is_another)" for name, to in _OF_SESSION.items())
 _MEET = (
     f"WITH answering AS (SELECT pg_backend_pid() <> %s AS is_another) "  # noqa: S608  (constants)
-    f"SELECT is_another, {_SET} FROM answering"
+    f"SELECT is_another, {_set(_OF_SESSION, 'is_another')} FROM answering"
 )
-_BOUND_TRANSACTION = f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_TIMEOUT}'"
+_BEGIN = f"SELECT {_set(_OF_TRANSACTION, 'true')}"
 
 
-def bound_transactions(engine: Engine) -> None:
-    """Has PostgreSQL end transactions of the engine in which nothing happens for 15 s, and the
-    engine use nothing that a pooler cannot keep."""
+def configure_sessions(engine: Engine) -> None:
+    """Has PostgreSQL end transactions of the engine in which nothing happens for 15 s, and notice
+    a client that was cut off; and the engine use nothing that a pooler cannot keep."""
     event.listen(engine, "connect", _meet_server)
     event.listen(engine, "begin", _begin)
 
@@ -51,4 +60,4 @@ def _meet_server(connection: Any, record: ConnectionPoolEntry) -> None:
 
 def _begin(connection: Connection) -> None:
     if is_pooled(connection):
-        connection.exec_driver_sql(_BOUND_TRANSACTION)
+        connection.exec_driver_sql(_BEGIN)

@@ -164,6 +164,22 @@ def test_an_unreachable_server_is_an_error_and_no_hang() -> None:
     database.dispose()
 
 
+_SETTINGS = {
+    "idle_in_transaction_session_timeout": "15s",
+    "jit": "off",
+    "tcp_user_timeout": "10000",  # ms
+    "tcp_keepalives_idle": "5",  # s
+}
+
+
+def test_postgresql_is_told_what_holds_for_each_session(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    with database.reading() as session:
+        found = {name: session.scalar(text(f"SHOW {name}")) for name in _SETTINGS}
+    database.dispose()
+    assert found == _SETTINGS
+
+
 def test_connections_that_the_server_closed_a_moment_ago_are_not_used(postgresql_url: str) -> None:
     database = Database(postgresql_url)
     with ThreadPoolExecutor(4) as pool:
