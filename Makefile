@@ -33,8 +33,8 @@ serve: install ## Bring the whole service up in the foreground (Ctrl-C ends it)
 
 # What starts no process of the service shares the cores; the rest has them to itself.
 test: check ## Run all checks and all tests
-	$(BIN)/python -m pytest -n logical --dist loadfile tests/unit
-	$(BIN)/python -m pytest --ignore=tests/unit
+	$(BIN)/python -m pytest -n logical --dist loadfile tests/unit tests/architecture
+	$(BIN)/python -m pytest --ignore=tests/unit --ignore=tests/architecture
 
 check: install lint types imports ## Run the checks that need no server; edits nothing
 
