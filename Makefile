@@ -31,10 +31,12 @@ demo: install ## Train four jobs through the real service and show what was meas
 serve: install ## Bring the whole service up in the foreground (Ctrl-C ends it)
 	@exec $(BIN)/subgrad up
 
-# What starts no process of the service shares the cores; the rest has them to itself.
+# What starts no worker shares the cores; the rest has them to itself.
+SHARING = tests/unit tests/architecture tests/migrations tests/integration/api tests/integration/artifacts tests/integration/db
+
 test: check ## Run all checks and all tests
-	$(BIN)/python -m pytest -n logical --dist loadfile tests/unit tests/architecture
-	$(BIN)/python -m pytest --ignore=tests/unit --ignore=tests/architecture
+	$(BIN)/python -m pytest -n logical --dist loadfile $(SHARING)
+	$(BIN)/python -m pytest $(SHARING:%=--ignore=%)
 
 check: install lint types imports ## Run the checks that need no server; edits nothing
 
