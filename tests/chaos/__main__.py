@@ -25,14 +25,7 @@ from service.settings import Settings
 from tests.chaos.breaking import Chaos, Tally
 from tests.chaos.crowd import CLIENTS, READERS, Crowd, crowd
 from tests.chaos.invariants import check
-from tests.servers import (
-    Postgres,
-    Redis,
-    system_postgres,
-    system_redis,
-    wheel_postgres,
-    wheel_redis,
-)
+from tests.servers import Postgres, Redis, find_postgres, find_redis
 
 Ends = Counter[str]
 CROWD_S = 60.0
@@ -58,7 +51,7 @@ def main() -> None:
 
 def _compose(jobs: int, kills: int, seed: int) -> tuple[Tally, Ends]:
     """PostgreSQL and Redis, which crash too."""
-    programs, program = system_postgres() or wheel_postgres(), system_redis() or wheel_redis()
+    programs, program = find_postgres(), find_redis()
     if programs is None or program is None:
         raise SystemExit("No PostgreSQL or no Redis here: `make install` brings both.")
     with Postgres.running(programs) as postgres, Redis.running(program) as redis, _home() as home:
@@ -142,7 +135,7 @@ def _crowd(console: Console) -> None:
         settings = Settings(home=home)
         from_files = Database(settings.resolved_database_url)
         upgrade(from_files)
-        program = system_redis() or wheel_redis()
+        program = find_redis()
         if program is None:
             raise SystemExit("No Redis here: `make install` brings one.")
         with Redis.running(program) as redis:

@@ -8,11 +8,11 @@ started as another user) and as anybody else.
 from tests.servers.collector import Collector
 from tests.servers.namespaces import DROP_ANSWERS, DROP_BOTH, Impossible, Network
 from tests.servers.pgbouncer import PgBouncer, system_pgbouncer
-from tests.servers.postgres import Postgres, system_postgres, wheel_postgres
+from tests.servers.postgres import Postgres, find_postgres, system_postgres, wheel_postgres
 from tests.servers.process import free_port
 from tests.servers.proxy import Proxy
 from tests.servers.rabbitmq import RabbitMQ, system_rabbitmq
-from tests.servers.redis import Redis, system_redis, wheel_redis
+from tests.servers.redis import Redis, find_redis, system_redis, wheel_redis
 from tests.servers.s3 import S3, has_s3
 
 __all__ = [
@@ -27,6 +27,8 @@ __all__ = [
     "Proxy",
     "RabbitMQ",
     "Redis",
+    "find_postgres",
+    "find_redis",
     "free_port",
     "has_s3",
     "system_pgbouncer",

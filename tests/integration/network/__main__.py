@@ -17,22 +17,14 @@ from service.db.migrate import upgrade
 from service.queue import BROKER_ERRORS, TrainQueue, broker_is_reachable
 from service.settings import Settings
 from tests.integration.network.site import CORE, LEFT
-from tests.servers import (
-    Network,
-    Postgres,
-    Redis,
-    system_postgres,
-    system_redis,
-    wheel_postgres,
-    wheel_redis,
-)
+from tests.servers import Network, Postgres, Redis, find_postgres, find_redis
 from tests.stack import wait_for
 
 WARM_UP_S = 1.5
 
 
 def main() -> None:
-    programs, program = system_postgres() or wheel_postgres(), system_redis() or wheel_redis()
+    programs, program = find_postgres(), find_redis()
     if programs is None or program is None:
         raise SystemExit("No PostgreSQL or no Redis here: `make install` brings both.")
     with Network.running(CORE, LEFT) as network, network.inside(CORE):

@@ -10,16 +10,7 @@ from service.db.migrate import upgrade
 from service.settings import Settings
 from tests.conftest import new_database
 from tests.integration.network.site import CORE, FRONT, LEFT, RIGHT, Site
-from tests.servers import (
-    Impossible,
-    Network,
-    Postgres,
-    Redis,
-    system_postgres,
-    system_redis,
-    wheel_postgres,
-    wheel_redis,
-)
+from tests.servers import Impossible, Network, Postgres, Redis, find_postgres, find_redis
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +25,7 @@ def network() -> Iterator[Network]:
 
 @pytest.fixture(scope="module")
 def postgres(network: Network) -> Iterator[Postgres]:
-    programs = system_postgres() or wheel_postgres()
+    programs = find_postgres()
     if programs is None:
         pytest.skip("no PostgreSQL to listen on another address")
     with (
@@ -46,7 +37,7 @@ def postgres(network: Network) -> Iterator[Postgres]:
 
 @pytest.fixture(scope="module")
 def redis(network: Network) -> Iterator[Redis]:
-    program = system_redis() or wheel_redis()
+    program = find_redis()
     if program is None:
         pytest.skip("no Redis to listen on another address")
     with network.inside(CORE), Redis.running(program, network.address(CORE)) as server:

@@ -8,14 +8,7 @@ import pytest
 from service.db import Database
 from service.db.migrate import upgrade
 from service.settings import Settings
-from tests.servers import (
-    Postgres,
-    Redis,
-    system_postgres,
-    system_redis,
-    wheel_postgres,
-    wheel_redis,
-)
+from tests.servers import Postgres, Redis, find_postgres, find_redis
 from tests.stack import Stack
 
 
@@ -30,7 +23,7 @@ def stack(settings: Settings) -> Iterator[Stack]:
 @pytest.fixture
 def redis() -> Iterator[Redis]:
     """A Redis of this test's own, to stop and start."""
-    program = system_redis() or wheel_redis()
+    program = find_redis()
     if program is None:
         pytest.skip("no Redis to stop and start")
     with Redis.running(program) as server:
@@ -40,7 +33,7 @@ def redis() -> Iterator[Redis]:
 @pytest.fixture
 def postgres() -> Iterator[Postgres]:
     """A PostgreSQL of this test's own, migrated, to stop and start."""
-    programs = system_postgres() or wheel_postgres()
+    programs = find_postgres()
     if programs is None:
         pytest.skip("no PostgreSQL to stop and start")
     with Postgres.running(programs) as server:
