@@ -1,7 +1,6 @@
 """A claim costs the same however many jobs wait and run."""
 
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import text
@@ -16,15 +15,10 @@ SLOTS = 64
 
 
 @pytest.fixture(scope="module")
-def long(postgres_url: str, postgres_template: str) -> Iterator[Database]:
+def long(filled_once: Database) -> Database:
     """PostgreSQL with as many running jobs as waiting ones; its planner knows how many."""
-    from tests.conftest import new_database  # noqa: PLC0415
-
-    with new_database(postgres_url, postgres_template) as (_, url):
-        database = Database(url)
-        _fill(database)
-        yield database
-        database.dispose()
+    _fill(filled_once)
+    return filled_once
 
 
 def _fill(database: Database) -> None:

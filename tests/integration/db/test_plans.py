@@ -1,6 +1,6 @@
 """The questions asked all the time are answered by an index, with many jobs too."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -31,15 +31,10 @@ JOBS = 5_000
 
 
 @pytest.fixture(scope="module")
-def crowded(postgres_url: str, postgres_template: str) -> Iterator[Database]:
+def crowded(filled_once: Database) -> Database:
     """PostgreSQL with many ended jobs and a few others; its planner knows how many."""
-    from tests.conftest import new_database  # noqa: PLC0415
-
-    with new_database(postgres_url, postgres_template) as (_, url):
-        database = Database(url)
-        _fill(database)
-        yield database
-        database.dispose()
+    _fill(filled_once)
+    return filled_once
 
 
 def _fill(database: Database) -> None:
