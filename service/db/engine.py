@@ -26,9 +26,9 @@ from service.db import audit, changes, endings
 from service.db.audit import Actor
 from service.db.changes import OnChanged
 from service.db.endings import OnEnded
-from service.db.pooler import configure_sessions
 from service.db.posting import Origin, note_origin
 from service.db.reach import Reach, connect_options
+from service.db.sessions import configure_sessions
 from service.db.tables import Owned
 from service.db.together import Write, make_together
 

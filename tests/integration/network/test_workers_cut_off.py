@@ -1,6 +1,7 @@
 """Workers that lose the database, the broker or both, and say nothing, for nobody hears them."""
 
 from contextlib import AbstractContextManager
+from subprocess import Popen
 from typing import Any
 
 import pytest
@@ -18,16 +19,22 @@ CUTS = {
 }
 
 
-@pytest.mark.parametrize("how", CUTS)
-def test_a_worker_cut_from_the_database_for_longer_than_its_lease_writes_nothing_and_serves_again(
-    site: Site, how: str
-) -> None:
-    cut: AbstractContextManager[Any] = CUTS[how](site)
+def train_on_the_left(site: Site) -> tuple[Popen[bytes], str]:
+    """The worker there, and the job that it is training."""
     site.start_front()
     left = site.start_worker(LEFT)
     site.wait_until_ready()
     job_id = site.post(slow_spec(epochs=60))
     site.wait_for_epoch(job_id, 3)
+    return left, job_id
+
+
+@pytest.mark.parametrize("how", CUTS)
+def test_a_worker_cut_from_the_database_for_longer_than_its_lease_writes_nothing_and_serves_again(
+    site: Site, how: str
+) -> None:
+    cut: AbstractContextManager[Any] = CUTS[how](site)
+    left, job_id = train_on_the_left(site)
     with cut:
         right = site.start_worker(RIGHT)
         job = site.ended(job_id)
@@ -46,11 +53,7 @@ def test_a_worker_cut_from_the_database_for_longer_than_its_lease_writes_nothing
 
 
 def test_a_worker_cut_from_the_broker_trains_on_and_hears_again(site: Site) -> None:
-    site.start_front()
-    left = site.start_worker(LEFT)
-    site.wait_until_ready()
-    job_id = site.post(slow_spec(epochs=60))
-    site.wait_for_epoch(job_id, 3)
+    left, job_id = train_on_the_left(site)
     with site.cut(LEFT, BROKER):
         job = site.ended(job_id)
         assert (job["status"], job["attempt"]) == ("succeeded", 1)
@@ -80,11 +83,7 @@ def test_a_worker_that_starts_while_it_is_cut_off_serves_once_it_is_not(site: Si
 
 
 def test_a_worker_that_is_stopped_while_it_is_cut_off_ends_and_loses_nothing(site: Site) -> None:
-    site.start_front()
-    left = site.start_worker(LEFT)
-    site.wait_until_ready()
-    job_id = site.post(slow_spec(epochs=60))
-    site.wait_for_epoch(job_id, 3)
+    left, job_id = train_on_the_left(site)
     with site.network.unplugged(LEFT):
         left.terminate()
         left.wait(60)

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from service.db import Database
 from service.db.migrate import is_migrated, upgrade
-from service.db.pooler import is_pooled
+from service.db.sessions import is_pooled
 from service.settings import Settings
 from tests.integration.worker.checking import assert_undisturbed, some_specs
 from tests.servers import PgBouncer, system_pgbouncer

@@ -1,4 +1,5 @@
-"""PostgreSQL behind a connection pooler such as PgBouncer (docs/decisions/085-pgbouncer.md).
+"""What PostgreSQL is told of each session, and what holds where sessions are not ours: behind a
+connection pooler such as PgBouncer (docs/decisions/085-pgbouncer.md).
 
 In transaction mode a pooler gives each transaction whatever server connection is free. So nothing
 may be kept in a session: no setting, for another's transaction would find it, and no prepared
