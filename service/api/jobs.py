@@ -28,10 +28,12 @@ from service.api.pagination import NextCursor, PageQuery, read_page
 from service.api.placing import warn_of_device
 from service.api.plans import DryRun, answer_plan, look_back, planned
 from service.db import Database, Session, jobs, retries
+from service.db.posting import NewJob
 from service.domain.activations import Activation, AnyActivation
 from service.domain.base import Name
-from service.domain.datasets import FindSizes
+from service.domain.datasets import FindSizes, Upload
 from service.domain.errors import SpecRejected
+from service.domain.ids import new_id
 from service.domain.job import Job, SpecWarning
 from service.domain.plan import JobPlan
 from service.domain.spec import JobSpec
@@ -112,20 +114,24 @@ async def submit_job(
     posted, warnings = read() if _is_read_at_once(raw) else await run_in_threadpool(read)
     if dry_run:
         return await run_in_threadpool(_plan, posted.spec, warnings, database, settings)
-    submit = partial(
-        jobs.submit,
-        spec=posted.spec,
-        warnings=warnings,
-        priority=priority,
-        owner=access_of(request).owner,
-        max_queued=settings.max_queued_jobs,
-    )
-    if idempotency_key:
-        # Taken before the queue is found to be full, so it may have to be given back.
-        with_key = partial(submit, idempotency=(idempotency_key, posted.digest))
-        job = await run_in_threadpool(_submit_alone, database, with_key)
+    owner, most = access_of(request).owner, settings.max_queued_jobs
+    if idempotency_key or isinstance(posted.spec.dataset, Upload):
+        # Taken before the queue is found to be full, a key may have to be given back; and what is
+        # said of a data set is the asker's view of it.
+        submit = partial(
+            jobs.submit,
+            spec=posted.spec,
+            warnings=warnings,
+            priority=priority,
+            owner=owner,
+            max_queued=most,
+            idempotency=(idempotency_key, posted.digest) if idempotency_key else None,
+        )
+        job = await run_in_threadpool(_submit_alone, database, submit)
     else:
-        job = await posts_of(request).store(database, submit)
+        new = NewJob(id=new_id("job"), spec=posted.spec, warnings=warnings)
+        asked = database.submission(new, owner=owner, priority=priority, max_queued=most)
+        job = await posts_of(request).store(database, asked)
     headers = {"Location": f"/v1/jobs/{job.id}"}
     return _answer(job, status_code=HTTPStatus.ACCEPTED, headers=headers)
 

@@ -34,14 +34,17 @@ def name_resource(session: Session, resource_id: str) -> None:
 
 def record(session: Session, actor: Actor) -> None:
     """Writes the change into the log, in the transaction that makes it."""
-    session.execute(
-        insert(AuditRow).values(
-            id=new_id("aud"),
-            at=now(),
-            resource_id=session.info.get(_RESOURCE),
-            **vars(actor),
-        )
-    )
+    record_all(session, [(actor, session.info.get(_RESOURCE))])
+
+
+def record_all(session: Session, changes: Sequence[tuple[Actor, str | None]]) -> None:
+    """The same for several: who made them, and of which resource."""
+    rows = [
+        {"id": new_id("aud"), "resource_id": resource_id, **vars(actor)}
+        for actor, resource_id in changes
+    ]
+    if rows:
+        session.execute(insert(AuditRow).values(at=now()), rows)
 
 
 def forget(session: Session, *, after_s: float, limit: int) -> int:

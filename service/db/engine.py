@@ -10,7 +10,7 @@ import copy
 import select
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -26,11 +26,11 @@ from service.db import audit, changes, endings
 from service.db.audit import Actor
 from service.db.changes import OnChanged
 from service.db.endings import OnEnded
-from service.db.posting import Origin, note_origin
+from service.db.posting import NewJob, Origin, Submission, note_origin
 from service.db.reach import Reach, connect_options
 from service.db.sessions import configure_sessions
 from service.db.tables import Owned
-from service.db.together import Write, make_together
+from service.db.together import Stored, store_together
 
 T = TypeVar("T")
 
@@ -114,21 +114,22 @@ class Database:
         if ended and self.on_ended is not None:
             self.on_ended(ended)
 
-    def joint(self, make: Callable[[Session], T]) -> Write[T]:
-        """A write as this owner and actor, for `make_together`."""
-        return Write(partial(self._make_as_seen, make))
+    def submission(
+        self, new: NewJob, *, owner: str, priority: int = 0, max_queued: int | None = None
+    ) -> Submission:
+        """A job as the actor of this view posts it, for `store_together`."""
+        return Submission(
+            new=new,
+            owner=owner,
+            priority=priority,
+            max_queued=max_queued,
+            origin=self._origin,
+            actor=self._actor,
+        )
 
-    def make_together(self, group: Sequence[Write[T]]) -> None:
-        """Makes the writes, whoever's they are, in one transaction if it can be."""
-        make_together(self.seen_by(None).writing, group)
-
-    def _make_as_seen(self, make: Callable[[Session], T], session: Session) -> T:
-        session.info[_SEEN_BY] = self._owner
-        note_origin(session, self._origin)
-        result = make(session)
-        if self._actor is not None:
-            audit.record(session, self._actor)
-        return result
+    def store_together(self, group: Sequence[Submission]) -> list[Stored]:
+        """Stores jobs, whoever's they are, in one transaction if it can be."""
+        return store_together(self.seen_by(None).writing, group)
 
     @contextmanager
     def write_connection(self) -> Iterator[Connection]:

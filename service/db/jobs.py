@@ -23,7 +23,7 @@ from service.db.audit import name_resource
 from service.db.changes import note_moved
 from service.db.datasets import note_uses
 from service.db.measured import forget
-from service.db.posting import NewJob, as_row, store_one
+from service.db.posting import NewJob, Submission, as_row, origin_of, store
 from service.db.tables import (
     CheckpointRow,
     EpochRow,
@@ -36,7 +36,7 @@ from service.db.types import now, now_plus
 from service.db.upsert import insert_all_ignoring, insert_ignoring
 from service.domain.access import DEFAULT_OWNER, digest
 from service.domain.datasets import Upload
-from service.domain.errors import IdempotencyConflict, JobNotFound, MoveRefused
+from service.domain.errors import IdempotencyConflict, JobNotFound, MoveRefused, QueueFull
 from service.domain.ids import new_id
 from service.domain.job import Job, SpecWarning, StatusChange
 from service.domain.metrics import EPOCH_COLUMNS, EpochMetrics
@@ -67,7 +67,13 @@ def submit(
             return find(session, earlier)
     name_resource(session, job_id)
     new = NewJob(id=job_id, spec=spec, warnings=warnings)
-    job = store_one(session, new, owner=owner, priority=priority, max_queued=max_queued)
+    origin = origin_of(session)
+    asked = Submission(
+        new=new, owner=owner, priority=priority, max_queued=max_queued, origin=origin
+    )
+    (job,) = store(session, [asked])
+    if isinstance(job, QueueFull):
+        raise job
     _note_uses(session, [new], owner)
     return job
 
@@ -83,7 +89,7 @@ def enqueue(
 ) -> None:
     """Stores queued jobs and their announcements in the caller's transaction."""
     rows = [
-        as_row(session, one, owner=owner, priority=priority)
+        as_row(one, owner=owner, priority=priority, origin=origin_of(session))
         | {"sweep_id": sweep_id, "sweep_index": one.sweep_index, "study_id": study_id}
         for one in new
     ]

@@ -1,22 +1,22 @@
-"""Several short writes in one transaction (group commit).
+"""Several posted jobs in one transaction (group commit).
 
 What a posted job costs the database is mostly its transaction: a connection from the pool, BEGIN,
-COMMIT, and the disk's word for it. Who gathers the writes is `service.api.posts`.
+COMMIT, and the disk's word for it. Who gathers them is `service.api.posts`.
 """
 
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Generic, TypeVar, cast
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+from service.db import audit
+from service.db.audit import Actor
+from service.db.posting import Submission, store
 from service.domain.errors import QueueFull
-
-T = TypeVar("T")
+from service.domain.job import Job
 
 UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
 """What a transaction raises while the database does not answer."""
@@ -34,53 +34,35 @@ def disk_is_full(error: Exception) -> bool:
 
 
 Transaction = Callable[[], AbstractContextManager[Session]]
+Stored = Job | Exception
+"""What came of a submission: the job, or why there is none."""
 
 
-@dataclass(eq=False)
-class Write(Generic[T]):
-    """A write that may share its transaction, and what came of it."""
+def store_together(transaction: Transaction, group: Sequence[Submission]) -> list[Stored]:
+    """Stores all jobs in one transaction, and says what came of each, in their order.
 
-    make: Callable[[Session], T]
-    error: Exception | None = None
-    _result: T | None = None
-
-    def attempt(self, session: Session) -> None:
-        self.error = None
-        try:
-            self._result = self.make(session)
-        except QueueFull as refused:
-            self.error = refused
-
-    @property
-    def result(self) -> T:
-        """What `make` returned. Raises what it raised."""
-        if self.error is not None:
-            raise self.error
-        return cast(T, self._result)
-
-
-def make_together(transaction: Transaction, group: Sequence[Write[T]]) -> None:
-    """Makes all writes, and returns when each of them has its result or its error.
-
-    QueueFull is an answer: a write must have changed nothing when it raises that. With any other
-    error the group is rolled back and each of its writes made by itself, so that one's fault is
-    not another's; but where the database stopped answering nobody knows what it did, and all of
-    them fail.
+    QueueFull is an answer: the others are stored. With any other error the group is rolled back and
+    each is stored by itself, so that one's fault is not another's; but where the database stopped
+    answering nobody knows what it did, and all of them fail.
     """
     try:
         with transaction() as session:
-            for write in group:
-                write.attempt(session)
+            made = store(session, group)
+            audit.record_all(session, _changes(group, made))
+            return list(made)
     except UNAVAILABLE as error:
-        _fail(group, error)
+        return [error] * len(group)
     except Exception as error:
         if len(group) == 1:
-            _fail(group, error)
-            return
-        for write in group:
-            make_together(transaction, [write])
+            return [error]
+        return [stored for one in group for stored in store_together(transaction, [one])]
 
 
-def _fail(group: Sequence[Write[T]], error: Exception) -> None:
-    for write in group:
-        write.error = error
+def _changes(
+    group: Sequence[Submission], made: Sequence[Job | QueueFull]
+) -> list[tuple[Actor, str]]:
+    return [
+        (asked.actor, job.id)
+        for asked, job in zip(group, made, strict=True)
+        if asked.actor is not None and isinstance(job, Job)
+    ]

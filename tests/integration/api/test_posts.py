@@ -6,18 +6,21 @@ from typing import Any
 
 import httpx
 from sqlalchemy import event
-from sqlalchemy.orm import Session
 
 from service.api import create_app
 from service.api.posts import Posts
-from service.db import Database, jobs
+from service.db import Database
+from service.db.posting import NewJob, Submission
+from service.domain.ids import new_id
+from service.domain.job import Job
 from service.settings import Settings
 from tests.integration.db.record import rows
 from tests.specs import SMALL, job_spec
 
 
-def submit(session: Session) -> str:
-    return jobs.submit(session, job_spec(), []).id
+def asked() -> Submission:
+    new = NewJob(id=new_id("job"), spec=job_spec(), warnings=[])
+    return Submission(new=new, owner="default", priority=0, max_queued=None)
 
 
 def test_those_that_come_while_others_are_stored_share_the_next_transaction(
@@ -27,26 +30,38 @@ def test_those_that_come_while_others_are_stored_share_the_next_transaction(
     event.listen(database.engine, "commit", lambda _: commits.append(None))
     under_way, may_end = Event(), Event()
 
-    def take_long(session: Session) -> str:
+    @event.listens_for(database.engine, "before_cursor_execute")
+    def take_long(*_: Any) -> None:
         under_way.set()
         assert may_end.wait(60)
-        return submit(session)
 
-    async def post() -> list[str]:
+    async def post() -> list[Job]:
         posts = Posts()
-        first = asyncio.create_task(posts.store(database, take_long))
+        first = asyncio.create_task(posts.store(database, asked()))
         await asyncio.to_thread(under_way.wait, 60)
-        later = [asyncio.create_task(posts.store(database, submit)) for _ in range(9)]
+        later = [asyncio.create_task(posts.store(database, asked())) for _ in range(9)]
         await asyncio.sleep(0)
         assert not any(task.done() for task in (first, *later))
         may_end.set()
         made = await asyncio.gather(first, *later)
         # One that comes when all is done waits for nobody.
-        return [*made, await posts.store(database, submit)]
+        return [*made, await posts.store(database, asked())]
 
     made = asyncio.run(post())
     assert len(commits) == 3
-    assert sorted(rows(database, "SELECT id FROM jobs")) == sorted((one,) for one in made)
+    assert sorted(rows(database, "SELECT id FROM jobs")) == sorted((one.id,) for one in made)
+
+
+def test_one_whose_client_goes_is_stored_and_others_hear_of_theirs(database: Database) -> None:
+    async def post() -> list[Job]:
+        posts = Posts()
+        waiting = [asyncio.create_task(posts.store(database, asked())) for _ in range(5)]
+        await asyncio.sleep(0)
+        waiting[2].cancel()
+        return await asyncio.gather(*waiting[:2], *waiting[3:])
+
+    assert len(asyncio.run(post())) == 4
+    assert rows(database, "SELECT count(*) FROM jobs") == [(5,)]
 
 
 def test_a_hundred_clients_at_once_get_a_job_each_or_a_refusal(settings: Settings) -> None:
