@@ -4,12 +4,16 @@ A message is a hint that a job waits. The database owns the job, so a message ma
 or late without harm; there is no result backend, no ETA and no revoke.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import Any
 
 from celery import Celery
 from celery.app.amqp import AMQP
 from kombu import Connection, Queue  # type: ignore[attr-defined]
 from kombu.exceptions import OperationalError
+from kombu.transport import redis
 
 from service.settings import Settings
 
@@ -36,9 +40,36 @@ class _Amqp(AMQP):  # type: ignore[misc]
     Connection = _Connection
 
 
-def create_celery(settings: Settings) -> Celery:
+class _SendingChannel(redis.Channel):
+    """Keeps its client of Redis, which threads may share. Kombu makes one for each message, and
+    that takes as long as to send it."""
+
+    @cached_property
+    def _kept(self) -> Any:
+        return self._create_client()  # type: ignore[no-untyped-call]
+
+    @contextmanager
+    def conn_or_acquire(self, client: Any = None) -> Iterator[Any]:
+        yield client or self._kept
+
+
+class _SendingTransport(redis.Transport):
+    Channel = _SendingChannel
+
+
+class _SendingConnection(_Connection):
+    def get_transport_cls(self) -> Any:
+        found = super().get_transport_cls()  # type: ignore[no-untyped-call]
+        return _SendingTransport if found is redis.Transport else found
+
+
+class _SendingAmqp(AMQP):  # type: ignore[misc]
+    Connection = _SendingConnection
+
+
+def create_celery(settings: Settings, amqp: type[Any] = _Amqp) -> Celery:
     """The Celery application that senders and workers configure alike."""
-    app = Celery("subgrad", broker=settings.resolved_broker_url, amqp=_Amqp)
+    app = Celery("subgrad", broker=settings.resolved_broker_url, amqp=amqp)
     app.conf.update(
         task_serializer="json",
         accept_content=["json"],
@@ -83,18 +114,34 @@ def _for_gpus(shared: str) -> str:
 
 
 class TrainQueue:
-    """Announces jobs to the workers."""
+    """Announces jobs to the workers. For one thread."""
 
     def __init__(self, settings: Settings) -> None:
-        self._app, self._queue = create_celery(settings), settings.queue
+        self._app, self._queue = create_celery(settings, _SendingAmqp), settings.queue
+        self._producer: Any = None
 
     def announce(self, job_id: str, *, needs_gpu: bool = False) -> None:
         """Tells one worker, or one with a GPU, that this job waits. Raises one of
         BROKER_ERRORS."""
         queue = _for_gpus(self._queue) if needs_gpu else self._queue
-        self._app.send_task(TRAIN_TASK, args=[job_id], queue=queue, retry=False)
+        if self._producer is None:
+            self._producer = self._app.amqp.Producer(self._app.connection_for_write())
+        try:
+            self._app.send_task(
+                TRAIN_TASK, args=[job_id], queue=queue, retry=False, producer=self._producer
+            )
+        except BROKER_ERRORS:
+            self._hang_up()
+            raise
+
+    def _hang_up(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with suppress(*BROKER_ERRORS):
+                producer.connection.release()
 
     def close(self) -> None:
+        self._hang_up()
         self._app.close()
 
 
