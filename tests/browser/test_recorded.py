@@ -127,7 +127,7 @@ def test_what_grows_in_the_page_keeps_few_points_and_every_extreme(page: Page) -
     rows[4321]["train_loss"] = "NaN"
     grown = page.evaluate(_GROW, [rows, {}])
     epochs = grown["columns"]["epoch"]
-    assert len(epochs) <= 1600
+    assert len(epochs) <= 800
     assert epochs[-1] == 6999
     first = 0
     for at, last in enumerate(epochs):

@@ -3,7 +3,8 @@
 import { read } from "/static/api.js";
 import { api } from "/static/urls.js";
 
-const MOST_POINTS = 800;
+// A chart is some 400 pixels wide.
+const MOST_POINTS = 400;
 const LAYER_POINTS = 400;
 // What job-charts.js shows. Of long series the service looks for every column's extremes.
 const OF_EPOCHS = "epoch,train_loss,validation_loss,train_metric,validation_metric,grad_norm_mean,dead_fraction,dormant_fraction,saturated_fraction,kink_hits,kink_effective,loss_kink_hits,optimality_gap,weight_distance";

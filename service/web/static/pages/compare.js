@@ -7,7 +7,7 @@ import { count, jobTitle, number, percent, standing, value, words } from "/stati
 import { empty, failure } from "/static/notices.js";
 import { api, page } from "/static/urls.js";
 
-const MOST_POINTS = 800;
+const MOST_POINTS = 400;
 
 const share = { include: [0, 1], format: percent };
 const CURVES = {

@@ -17,7 +17,9 @@ export async function open(main, id) {
   for (;;) {
     try {
       const epochs = new EpochColumns();
-      const [job, layers] = await Promise.all([read(api.job(id)), loadLayers(id), epochs.load(id)]);
+      const layers = loadLayers(id); // of a long job it takes longest: nothing else waits for it
+      layers.catch(() => {}); // whoever shows them tells
+      const [job] = await Promise.all([read(api.job(id)), epochs.load(id)]);
       tellConnection(false);
       return await new JobPage(main, job, epochs).start(layers);
     } catch (error) {
@@ -65,7 +67,11 @@ class JobPage {
     setTitle(jobTitle(this.job));
     this.#showJob();
     this.#drawEpochs();
-    const detail = this.#showDetail(layers).catch((error) => this.notes.append(failure(error)));
+    const detail = layers.then((rows) => this.#showDetail(rows)).catch((error) => {
+      // Of a job that has ended nothing more comes that would bring them: the page begins again.
+      if (this.job.finished_at && error instanceof Unreachable) throw error;
+      this.notes.append(failure(error));
+    });
     if (this.job.finished_at) return void (await detail);
     const close = follow(api.jobEvents(this.job.id), {
       epoch: (row) => {
