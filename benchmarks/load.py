@@ -1,11 +1,12 @@
 """Single jobs posted one by one by many clients: how fast they are accepted, and that all finish.
 
-    python -m benchmarks.load [--jobs 1000] [--clients 16]
+    python -m benchmarks.load [--jobs 1000] [--clients 16] [--processes 1,2] [--turns 1]
 
-PostgreSQL and Redis of its own; one API process, dispatch and one worker. The clients are a process
-of their own, see `benchmarks.clients`. Twice: with the worker away while the jobs are posted, and
-with the worker at work from the start. What else runs on the machine changes the jobs a second much
-more than the processor time of each job, which is reported beside them.
+PostgreSQL and Redis of its own, dispatch and one worker; the API in as many processes as given, by
+turns. The clients are a process of their own, see `benchmarks.clients`. A turn has two runs: with
+the worker away while the jobs are posted, and with it at work from the start. What else runs on the
+machine changes the jobs a second much more than the processor time of each job, which is reported
+beside them.
 """
 
 import argparse
@@ -63,20 +64,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--processes", type=_counts, default=[1, 2], help="of the API: 1,2")
+    parser.add_argument("--turns", type=int, default=1)
     given = parser.parse_args()
-    runs = {
-        f"worker {'at work' if at_work else 'away'} while posting": _run(
-            given.jobs, given.clients, at_work=at_work
-        )
+    runs = [
+        (f"{processes}, worker {'at work' if at_work else 'away'}", load)
+        for turn in range(given.turns)
         for at_work in (False, True)
-    }
+        for processes in given.processes
+        for load in [_run(given.jobs, given.clients, processes, at_work=at_work)]
+    ]
     title = f"{given.jobs} single jobs from {given.clients} clients, PostgreSQL, Redis"
-    headings = ["run", "accepted/s", "median (ms)", "slowest (ms)"]
-    headings += ["API CPU (ms/job)", "PostgreSQL", "clients", "all ended (s)", "ends", "cohorts"]
+    headings = ["API processes", "accepted/s", "median (ms)", "slowest (ms)"]
+    headings += ["API CPU (ms/job)", "PostgreSQL", "dispatch", "clients"]
+    headings += ["all ended (s)", "ends", "cohorts"]
     table = Table(title=f"{title}; load {os.getloadavg()[0]:.1f}", box=box.MARKDOWN)
     for heading in headings:
-        table.add_column(heading, justify="left" if heading in ("run", "ends") else "right")
-    for name, load in runs.items():
+        table.add_column(
+            heading, justify="left" if heading in ("API processes", "ends") else "right"
+        )
+    for name, load in runs:
         ends = ", ".join(f"{count} {status}" for status, count in load.statuses.items())
         cells = [f"{load.accepted_per_s:.0f}", f"{load.median_ms:.0f}", f"{load.slowest_ms:.0f}"]
         cells += [f"{cpu:.2f}" for cpu in load.cpu_ms.values()]
@@ -84,19 +91,24 @@ def main() -> None:
     Console(width=140).print(table)
 
 
-def _run(jobs: int, clients: int, *, at_work: bool) -> Load:
-    with _service() as (settings, start):
-        api = psutil.Process(start("service.api"))
-        start("service.dispatch")
+def _counts(given: str) -> list[int]:
+    return [int(one) for one in given.split(",")]
+
+
+def _run(jobs: int, clients: int, processes: int, *, at_work: bool) -> Load:
+    with _service(processes) as (settings, start):
+        parent = psutil.Process(start("service.api"))
+        dispatch = [psutil.Process(start("service.dispatch"))]
         url = f"http://127.0.0.1:{settings.port}"
         _wait(url, "/healthz")
         if at_work:
             start("workers")
             _wait(url, "/readyz")
+        api = [parent, *_serving(parent, processes)]
         began = time.perf_counter()
-        before = _cpu_s([api]), _cpu_s(_servers())
+        before = _cpu_s(api), _cpu_s(_servers()), _cpu_s(dispatch)
         told = _post_all(settings.port, jobs, clients)
-        after = _cpu_s([api]), _cpu_s(_servers())
+        after = _cpu_s(api), _cpu_s(_servers()), _cpu_s(dispatch)
         posted = time.perf_counter()
         if not at_work:
             start("workers")
@@ -118,6 +130,7 @@ def _run(jobs: int, clients: int, *, at_work: bool) -> Load:
         cpu_ms={
             "API": 1000 * (after[0] - before[0]) / jobs,
             "PostgreSQL": 1000 * (after[1] - before[1]) / jobs,
+            "dispatch": 1000 * (after[2] - before[2]) / jobs,
             "clients": 1000 * told["cpu_s"] / jobs,
         },
         finished_s=ended - (began if at_work else posted),
@@ -134,6 +147,19 @@ def _post_all(port: int, jobs: int, clients: int) -> dict[str, float]:
     )
     told: dict[str, float] = json.loads(done.stdout)
     return told
+
+
+def _serving(parent: psutil.Process, processes: int) -> list[psutil.Process]:
+    """The processes that serve, where they are not the one process itself; all of them do."""
+    found: list[psutil.Process] = []
+    while processes > 1 and len(found) < processes:
+        time.sleep(0.05)
+        found = [
+            one
+            for one in parent.children()
+            if any(c.status == "LISTEN" for c in one.net_connections())
+        ]
+    return found
 
 
 def _servers() -> list[psutil.Process]:
@@ -164,7 +190,7 @@ def _wait(url: str, path: str) -> None:
 
 
 @contextmanager
-def _service() -> Iterator[tuple[Settings, Any]]:
+def _service(api_processes: int) -> Iterator[tuple[Settings, Any]]:
     """Settings of a fresh service, and what starts its processes; they end with the block."""
     programs, program = find_postgres(), find_redis()
     if programs is None or program is None:
@@ -175,7 +201,11 @@ def _service() -> Iterator[tuple[Settings, Any]]:
         tempfile.TemporaryDirectory(prefix="subgrad-bench-") as home,
     ):
         settings = Settings(
-            home=Path(home), port=free_port(), database_url=postgres.url, broker_url=redis.url
+            home=Path(home),
+            port=free_port(),
+            database_url=postgres.url,
+            broker_url=redis.url,
+            api_processes=api_processes,
         )
         database = Database(settings.resolved_database_url)
         upgrade(database)

@@ -71,6 +71,9 @@ class Settings(BaseSettings):
         "", description="Origins, joined by commas, whose pages may read answers; empty: none"
     )
     port: int = Field(8000, ge=0, le=65_535, description="Port the API listens on")
+    api_processes: int = Field(
+        1, ge=1, le=64, description="Processes that serve the API together, each up to a core"
+    )
     database_url: str = Field(
         "", description="SQLAlchemy URL; empty: a SQLite file in the home folder"
     )
@@ -252,6 +255,21 @@ class Settings(BaseSettings):
         }
         limits = {f"SUBGRAD_LIMITS__{name}".upper(): str(value) for name, value in self.limits}
         return {**os.environ, **ours, **limits}
+
+
+_SHARED_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def share_counts(folder: str) -> None:
+    """Tells the Prometheus client of processes that are started from now on to keep what they count
+    in this folder, where one of them can read it for all."""
+    os.environ[_SHARED_COUNTS] = folder
+
+
+def shared_counts() -> Path | None:
+    """The folder in which this process keeps what it counts; None: in its memory."""
+    folder = os.environ.get(_SHARED_COUNTS)
+    return Path(folder) if folder else None
 
 
 def forbid_tracking() -> None:

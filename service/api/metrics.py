@@ -8,10 +8,11 @@ from typing import cast
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
+from service.api import siblings
 from service.api.dependencies import watches_of
 from service.api.middleware.monitoring import HttpMeters
 from service.api.openapi import problems
@@ -36,9 +37,9 @@ class Scrape:
     """What a process of the API shows. `http` is counted by `service.api.middleware.monitoring`."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        self.http = HttpMeters(self._registry)
-        ProcessCollector(registry=self._registry)
+        counted = CollectorRegistry()
+        self.http = HttpMeters(counted)
+        self._collectors = siblings.collectors(counted)
         # A live count that is asked for again at once is taken again, unless it takes long.
         self._counts = [
             _Count((JobStatus.QUEUED, JobStatus.RUNNING), every_s=0.0, share=10),
@@ -48,7 +49,7 @@ class Scrape:
     def text(self, database: Database, settings: Settings, *, hears: bool) -> bytes:
         """In the text format of Prometheus. Asks the database: not for the event loop. Where it
         is away, tells what is known without it. `hears`: whether hints come through."""
-        families: list[Metric] = list(self._registry.collect())
+        families: list[Metric] = [one for source in self._collectors for one in source.collect()]
         try:
             with database.reading() as session:
                 load, reported = gauges.read_load(session), reports.read(session)

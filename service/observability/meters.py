@@ -5,6 +5,7 @@ the database with their signs of life, and the API shows it (docs/decisions/070-
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -90,6 +91,13 @@ class Meters:
         return list(self._registry.collect())
 
 
+@cache
+def _known() -> list[tuple[str, str, str]]:
+    """Name, documentation and type of each family. Once: where several processes count together
+    (`service.api.siblings`), the Prometheus client keeps each value that was ever made."""
+    return [(one.name, one.documentation, one.type) for one in Meters().families()]
+
+
 def gather(reports: Iterable[tuple[str, Samples, bool]]) -> list[Metric]:
     """The families of all processes in one, each sample with the label `worker`: which process's
     it is.
@@ -97,7 +105,7 @@ def gather(reports: Iterable[tuple[str, Samples, bool]]) -> list[Metric]:
     `reports`: id, samples, and whether the process lives. Of one that does not, only what it
     counted is shown. Samples of families that this version does not know are left out.
     """
-    families = [Metric(one.name, one.documentation, one.type) for one in Meters().families()]
+    families = [Metric(*known) for known in _known()]
     owner = {
         f"{family.name}{suffix}": family
         for family in families

@@ -50,6 +50,8 @@ TOUCHES_FILES = {
     "service/db/engine.py": "the URL of the settings",
     "service/db/migrate.py": "our own package",
     "service/api/pages.py": "our own package",
+    "service/api/processes.py": "a folder of its own, for what processes count together",
+    "service/api/siblings.py": "what they counted there",
     "service/exports/": "the command line's, by whom it runs",
     "workers/uploads.py": "ids that are digests",
     "workers/training/uploads.py": "ids that are digests",

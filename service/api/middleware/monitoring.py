@@ -13,19 +13,26 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _NO_ROUTE = "other"
 
+FAMILIES = (
+    "subgrad_http_requests",
+    "subgrad_http_request_seconds",
+    "subgrad_http_open_requests",
+)
+
 
 class HttpMeters:
     """What one process of the API has counted since it started."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        requests, seconds, being_answered = FAMILIES
         self.requests = Counter(
-            "subgrad_http_requests",
+            requests,
             "Requests that were answered",
             ["method", "route", "status"],
             registry=registry,
         )
         self.seconds = Histogram(
-            "subgrad_http_request_seconds",
+            seconds,
             "Time until the whole answer was sent; of event streams, until it began. Long polls "
             "(?wait=) are routes of their own",
             ["method", "route"],
@@ -33,8 +40,9 @@ class HttpMeters:
             registry=registry,
         )
         self.open = Gauge(
-            "subgrad_http_open_requests",
+            being_answered,
             "Requests and event streams that are being answered",
+            multiprocess_mode="livesum",
             registry=registry,
         )
 

@@ -6,6 +6,7 @@ one that bounds the head.
 """
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from fastapi import Request
@@ -58,8 +59,11 @@ class _TooSlow(Exception):
 class _Impatient(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
     """Uvicorn's HTTP protocol, which closes connections on which a request's head does not come."""
 
-    within_s: float
     _deadline: asyncio.TimerHandle | None = None
+
+    def __init__(self, *args: Any, within_s: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._within_s = within_s
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -81,7 +85,7 @@ class _Impatient(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         if not self._waits():
             self._forget()
         elif self._deadline is None:
-            self._deadline = self.loop.call_later(self.within_s, self._give_up)
+            self._deadline = self.loop.call_later(self._within_s, self._give_up)
 
     def _forget(self) -> None:
         if self._deadline is not None:
@@ -94,7 +98,7 @@ class _Impatient(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
             self.transport.close()
 
 
-def protocol(within_s: float) -> type[asyncio.Protocol]:
+def protocol(within_s: float) -> Any:
     """Uvicorn's HTTP protocol, which closes connections on which the head of a request has begun,
-    or none ever did, and has not ended within the time."""
-    return type("Impatient", (_Impatient,), {"within_s": within_s})
+    or none ever did, and has not ended within the time. Can be pickled."""
+    return partial(_Impatient, within_s=within_s)
