@@ -34,7 +34,7 @@ from service.api.middleware.head import Head
 from service.api.middleware.monitoring import Monitor
 from service.api.middleware.patience import Patience
 from service.api.middleware.spans import Spans
-from service.api.openapi import TAGS, Api, refuse_unacceptable, refuse_unknown_query
+from service.api.openapi import TAGS, Api, refuse_undocumented
 from service.api.posts import Posts
 from service.api.rates import Rates
 from service.api.watching import Watches
@@ -93,7 +93,7 @@ def create_app(
         redirect_slashes=False,
         separate_input_output_schemas=False,
         generate_unique_id_function=lambda route: route.name,
-        dependencies=[Depends(refuse_unacceptable), Depends(refuse_unknown_query)],
+        dependencies=[Depends(refuse_undocumented)],
         lifespan=lifespan,
     )
     app.state.settings = settings

@@ -15,7 +15,7 @@ from fastapi import Depends, Request
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from service.api.dependencies import SettingsDep
+from service.api.dependencies import settings_of
 from service.api.errors import MOST_ERRORS, ApiError
 from service.api.validation import (
     describe_spec_errors,
@@ -65,20 +65,20 @@ class PostedStudy:
     digest: str
 
 
-async def read_json(request: Request, settings: SettingsDep) -> bytes:
+async def read_json(request: Request) -> bytes:
     """The body of the request, which says that it is JSON. Raises ApiError."""
     _require_json(request)
-    return await read_bytes(request, settings.limits.max_body_bytes)
+    return await read_bytes(request, settings_of(request).limits.max_body_bytes)
 
 
-async def read_sweep(request: Request, settings: SettingsDep) -> PostedSweep:
+async def read_sweep(request: Request) -> PostedSweep:
     """The body of the request. Raises ApiError."""
-    return await run_in_threadpool(parse_sweep, await read_json(request, settings))
+    return await run_in_threadpool(parse_sweep, await read_json(request))
 
 
-async def read_study(request: Request, settings: SettingsDep) -> PostedStudy:
+async def read_study(request: Request) -> PostedStudy:
     """The body of the request. Raises ApiError."""
-    return parse_study(await read_json(request, settings))
+    return parse_study(await read_json(request))
 
 
 PostedJson = Annotated[bytes, Depends(read_json)]
