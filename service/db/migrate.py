@@ -1,6 +1,8 @@
 """Bringing the database to the newest schema."""
 
+import argparse
 import random
+import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +13,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import DDL, Connection, inspect, text
 from sqlalchemy.exc import OperationalError
 
@@ -45,6 +48,15 @@ def upgrade(database: Database) -> None:
                 raise
             _log.info("tables are in use, migrating in a moment")
         time.sleep(random.uniform(0.05, 0.5))  # noqa: S311  (nothing secret)
+
+
+def downgrade(database: Database, revision: str) -> None:
+    """Goes back to this revision, all of the way or none of it. Raises CommandError where there is
+    no such revision, and RuntimeError where the older schema has no place for something."""
+    with database.write_connection() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        command.downgrade(config(connection), revision)
 
 
 def _upgrade(database: Database) -> None:
@@ -107,18 +119,26 @@ def _settings() -> Config:
     return settings
 
 
-def main() -> None:
-    """`python -m service.db.migrate`: brings the database of the settings up to date."""
-    database = Database(Settings().resolved_database_url)
-    upgrade(database)
-    database.dispose()
-
-
-if __name__ == "__main__":
-    main()
-
-
 def is_of(dialect: str, of_table: Any, *_: object) -> bool:
     """Whether a database of this kind is meant to have this table, column or constraint. Alembic
     asks (its `include_object`), as it does not know SQLAlchemy's `ddl_if`."""
     return bool(of_table.info.get("only", dialect) == dialect)
+
+
+def main() -> None:
+    """`python -m service.db.migrate`: brings the database of the settings up to date, or, with
+    `--down REVISION`, back to an earlier revision."""
+    parser = argparse.ArgumentParser(prog="python -m service.db.migrate", description=main.__doc__)
+    parser.add_argument("--down", metavar="REVISION", help="such as 0006, or base: no table at all")
+    down: str | None = parser.parse_args().down
+    database = Database(Settings().resolved_database_url)
+    try:
+        upgrade(database) if down is None else downgrade(database, down)
+    except (CommandError, RuntimeError) as error:
+        sys.exit(str(error))
+    finally:
+        database.dispose()
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,9 @@
 import math
 import multiprocessing
 import multiprocessing.synchronize
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
@@ -16,7 +19,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Table, column, insert, select, table
 
 from service.db import Database
-from service.db.migrate import is_of, upgrade
+from service.db.migrate import is_of, newest_revision, present_revision, upgrade
 from service.db.tables import Base, CoarseRollupRow, EpochRow, JobRow, RollupRow, WeightsRow
 from tests.migrations.schemas import run_command, schema
 
@@ -182,3 +185,35 @@ def test_alembics_own_command_line_migrates_the_database_of_the_settings(
     monkeypatch.setenv("SUBGRAD_DATABASE_URL", empty_url)
     command.upgrade(Config("alembic.ini"), "head")
     assert set(schema(empty)) == set(Base.metadata.tables)
+
+
+def migrate(database: Database, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """As an operator would, in a process of its own."""
+    url = database.engine.url.render_as_string(hide_password=False)
+    return subprocess.run(
+        [sys.executable, "-m", "service.db.migrate", *arguments],
+        env=os.environ | {"SUBGRAD_DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_way_there_and_back_by_the_command(empty: Database) -> None:
+    assert migrate(empty).returncode == 0
+    newest = schema(empty)
+    assert migrate(empty, "--down", "0006").returncode == 0
+    assert present_revision(empty) == "0006"
+    assert migrate(empty, "--down", "base").returncode == 0
+    assert present_revision(empty) is None
+    assert migrate(empty).returncode == 0
+    assert schema(empty) == newest
+
+
+def test_a_way_back_that_cannot_be_gone_is_told_and_changes_nothing(empty: Database) -> None:
+    upgrade(empty)
+    refused = migrate(empty, "--down", "no-such-revision")
+    assert refused.returncode == 1
+    assert "no-such-revision" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert present_revision(empty) == newest_revision()[0]

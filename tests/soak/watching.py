@@ -22,12 +22,28 @@ def look(processes: Mapping[str, int]) -> dict[str, Holding]:
 
 
 def _look(process: psutil.Process) -> Holding:
-    family = [process, *process.children(recursive=True)]
+    held = [_held(process), *map(_held_if_alive, process.children(recursive=True))]
     return Holding(
-        megabytes=sum(one.memory_info().rss for one in family) / 2**20,
-        files=sum(one.num_fds() for one in family),
-        connections=sum(len(one.net_connections()) for one in family),
+        megabytes=sum(one.megabytes for one in held),
+        files=sum(one.files for one in held),
+        connections=sum(one.connections for one in held),
     )
+
+
+def _held(process: psutil.Process) -> Holding:
+    return Holding(
+        megabytes=process.memory_info().rss / 2**20,
+        files=process.num_fds(),
+        connections=len(process.net_connections()),
+    )
+
+
+def _held_if_alive(child: psutil.Process) -> Holding:
+    """A training process may be replaced at any time."""
+    try:
+        return _held(child)
+    except psutil.NoSuchProcess:
+        return Holding(megabytes=0.0, files=0, connections=0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ comes from a page of another site, which a browser on this machine may be showin
 import hmac
 import math
 import time
+from contextlib import suppress
 from typing import cast
 
 from fastapi import Request
@@ -154,7 +155,8 @@ def _check_key(request: Request, database: Database) -> Access:
         detail = f"This key made more requests than SUBGRAD_RATE allows. Wait {wait_s} s."
         raise ApiError("too_many_requests", detail, headers={"Retry-After": str(wait_s)})
     if is_first_use:
-        with database.writing() as session:
+        # Nobody is refused because of the note: where the disk is full, reading goes on.
+        with suppress(*UNAVAILABLE), database.writing() as session:
             keys.note_use(session, key.id)
     found = Access(owner=key.owner, scopes=frozenset(key.scopes), key_id=key.id)
     needed = needed_scope(request.method, request.scope["path"])

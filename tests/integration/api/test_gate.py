@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 from starlette.routing import BaseRoute, Mount
 
 from service.api import pages
@@ -204,6 +206,27 @@ def test_when_a_key_was_used_is_kept_to_the_minute(
                 used.append(keys.find(session, key.id).last_used_at)
     assert used[0] is not None
     assert used[0] == used[1]
+
+
+def test_where_its_use_cannot_be_noted_a_key_reads_all_the_same(
+    app: FastAPI, served: tuple[FastAPI, str], database: Database
+) -> None:
+    """As on a full disk."""
+    _, token = make_key(database, "one")
+    notice_keys(app)
+    refused: list[str] = []
+
+    @event.listens_for(served[0].state.database.engine, "before_cursor_execute")
+    def refuse(_connection: Any, _cursor: Any, statement: str, *_others: Any) -> None:
+        if statement.startswith("UPDATE api_keys"):
+            refused.append(statement)
+            raise OperationalError(statement, {}, Exception("no space left on device"))
+
+    with signed_in(served[1], token) as client:
+        for _ in range(2):
+            client.get("/v1/jobs").raise_for_status()
+    event.remove(served[0].state.database.engine, "before_cursor_execute", refuse)
+    assert len(refused) == 2  # noted the next time, if it can be
 
 
 def test_the_secret_itself_is_kept_nowhere(database: Database) -> None:
