@@ -16,6 +16,7 @@ from service.api.dependencies import (
     IdempotencyKey,
     JobId,
     Priority,
+    SettingsDep,
     access_of,
     database_of,
     posts_of,
@@ -139,7 +140,9 @@ async def submit_job(
 def _is_read_at_once(raw: bytes) -> bool:
     """Whether to read it takes less than to send it through the thread pool: it is small, and
     nothing in it has to be looked up in the database."""
-    return len(raw) <= _SMALL_BYTES and b"dataset_id" not in raw and b"cuda" not in raw
+    # Escaped, the two words could hide.
+    looked_up = (b"dataset_id", b"cuda", b"\\")
+    return len(raw) <= _SMALL_BYTES and not any(one in raw for one in looked_up)
 
 
 def _read(
@@ -210,14 +213,14 @@ def cancel_job(job_id: JobId, database: DatabaseDep) -> Job:
     status_code=HTTPStatus.ACCEPTED,
     responses={
         HTTPStatus.ACCEPTED: answer_with(examples.QUEUED_JOB, links=JOB_LINKS),
-        **problems("job_not_found", "move_refused"),
+        **problems("job_not_found", "move_refused", "queue_full"),
     },
 )
-def retry_job(job_id: JobId, database: DatabaseDep) -> Job:
+def retry_job(job_id: JobId, database: DatabaseDep, settings: SettingsDep) -> Job:
     """Queue a failed or cancelled job again. It keeps its id and history; what earlier attempts
     measured is removed."""
     with database.writing() as session:
-        return retries.retry(session, job_id)
+        return retries.retry(session, job_id, max_queued=settings.max_queued_jobs)
 
 
 @router.delete(

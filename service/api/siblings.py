@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -34,7 +35,8 @@ class _Siblings(Collector):
         pids = {int(one.stem.rpartition("_")[2]) for one in self._folder.glob("*.db")}
         live = {pid for pid in pids if _lives(pid)}
         for pid in pids - live:
-            mark_process_dead(pid, self._folder)  # type: ignore[no-untyped-call]
+            with suppress(FileNotFoundError):  # another scrape was quicker
+                mark_process_dead(pid, self._folder)  # type: ignore[no-untyped-call]
         counted = MultiProcessCollector(None, self._folder)  # type: ignore[no-untyped-call]
         found = cast(Iterable[Metric], counted.collect())  # type: ignore[no-untyped-call]
         yield from (family for family in found if family.name in FAMILIES)

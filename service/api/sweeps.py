@@ -153,13 +153,13 @@ def cancel_sweep(sweep_id: SweepId, database: DatabaseDep) -> Sweep:
     status_code=HTTPStatus.ACCEPTED,
     responses={
         HTTPStatus.ACCEPTED: answer_with(examples.SWEEP, links=SWEEP_LINKS),
-        **problems("sweep_not_found", "move_refused"),
+        **problems("sweep_not_found", "move_refused", "queue_full"),
     },
 )
-def retry_sweep(sweep_id: SweepId, database: DatabaseDep) -> Sweep:
+def retry_sweep(sweep_id: SweepId, database: DatabaseDep, settings: SettingsDep) -> Sweep:
     """Queue the failed and the cancelled members again; the others keep their results."""
     with database.writing() as session:
-        return sweeps.retry(session, sweep_id)
+        return sweeps.retry(session, sweep_id, max_queued=settings.max_queued_jobs)
 
 
 def _check_quantity(name: str) -> str:

@@ -9,29 +9,35 @@ from service.db.changes import note_moved
 from service.db.jobs import announce, find, record_status
 from service.db.measured import forget
 from service.db.tables import IdempotencyRow, JobRow
+from service.db.turns import check_room
 from service.domain.errors import JobNotFound, MoveRefused
 from service.domain.job import Job
 from service.domain.states import RETRIABLE, TERMINAL, JobStatus, Reason
 
 
-def retry(session: Session, job_id: str) -> Job:
+def retry(session: Session, job_id: str, *, max_queued: int | None = None) -> Job:
     """Sends a failed or cancelled job back to the queue.
 
     It keeps its id and its history; the next attempt starts from nothing: whatever earlier ones
-    measured is removed, so that no two attempts mix. Raises JobNotFound, and MoveRefused for a
-    job in any other state.
+    measured is removed, so that no two attempts mix. Raises JobNotFound, MoveRefused for a
+    job in any other state, and QueueFull where `max_queued` jobs wait already.
     """
     status = session.scalar(select(JobRow.status).where(JobRow.id == job_id).with_for_update())
     if status is None:
         raise JobNotFound(job_id)
     if status not in RETRIABLE:
         raise MoveRefused(f"Only a failed or cancelled job can be retried; this one is {status}.")
-    requeue_ended(session, [job_id])
+    requeue_ended(session, [job_id], max_queued=max_queued)
     return find(session, job_id)
 
 
-def requeue_ended(session: Session, job_ids: Sequence[str]) -> None:
-    """Back to the queue. The caller has locked the jobs and seen that they are RETRIABLE."""
+def requeue_ended(
+    session: Session, job_ids: Sequence[str], *, max_queued: int | None = None
+) -> None:
+    """Back to the queue. The caller has locked the jobs and seen that they are RETRIABLE. Raises
+    QueueFull where they would make it longer than `max_queued`."""
+    if max_queued is not None:
+        check_room(session, max_queued=max_queued, adding=len(job_ids))
     forget(session, job_ids)
     session.execute(
         update(JobRow)

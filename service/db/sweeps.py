@@ -229,16 +229,17 @@ def cancel(session: Session, sweep_id: str) -> Sweep:
     return find(session, sweep_id)
 
 
-def retry(session: Session, sweep_id: str) -> Sweep:
+def retry(session: Session, sweep_id: str, *, max_queued: int | None = None) -> Sweep:
     """Sends the failed and the cancelled members back to the queue; the others keep their results.
 
-    Raises SweepNotFound, and MoveRefused where none failed or was cancelled.
+    Raises SweepNotFound, MoveRefused where none failed or was cancelled, and QueueFull where they
+    would make the queue longer than `max_queued`.
     """
     find(session, sweep_id)
     members = session.execute(_members(sweep_id, *sorted(RETRIABLE))).all()
     if not members:
         raise MoveRefused("No member of the sweep has failed or was cancelled.")
-    requeue_ended(session, [member.id for member in members])
+    requeue_ended(session, [member.id for member in members], max_queued=max_queued)
     return find(session, sweep_id)
 
 

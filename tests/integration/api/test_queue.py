@@ -1,5 +1,8 @@
 """Priority of a posted job, and what a full queue answers."""
 
+import json
+import threading
+
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -39,3 +42,42 @@ def test_a_full_queue_asks_to_come_back_later(app: FastAPI, http: httpx.Client) 
     assert (again.status_code, again.json()["id"]) == (202, first["id"])
     http.post(f"/v1/jobs/{first['id']}/cancel").raise_for_status()
     assert http.post("/v1/jobs", json=SMALL).status_code == 202
+
+
+def test_a_retry_waits_for_room_as_a_new_job_does(app: FastAPI, http: httpx.Client) -> None:
+    job_id = http.post("/v1/jobs", json=SMALL).json()["id"]
+    http.post(f"/v1/jobs/{job_id}/cancel").raise_for_status()
+    sweep = {"base": SMALL, "axes": {"seed": [1, 2, 3]}}
+    sweep_id = http.post("/v1/sweeps", json=sweep).json()["id"]
+    http.post(f"/v1/sweeps/{sweep_id}/cancel").raise_for_status()
+    app.state.settings = app.state.settings.model_copy(update={"max_queued_jobs": 2})
+    problem(http.post(f"/v1/sweeps/{sweep_id}/retry"), "queue_full")  # three at once
+    assert http.get(f"/v1/sweeps/{sweep_id}").json()["counts"]["cancelled"] == 3
+    http.post(f"/v1/jobs/{job_id}/retry").raise_for_status()
+    http.post("/v1/jobs", json=SMALL).raise_for_status()
+    http.post(f"/v1/jobs/{job_id}/cancel").raise_for_status()
+    http.post("/v1/jobs", json=SMALL).raise_for_status()
+    problem(http.post(f"/v1/jobs/{job_id}/retry"), "queue_full")
+    assert http.get(f"/v1/jobs/{job_id}").json()["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("device", ['"cuda"', '"\\u0063uda"'])
+def test_what_has_to_be_looked_up_is_not_looked_up_on_the_event_loop(
+    http: httpx.Client, monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    """However it is written."""
+    threads: list[str] = []
+
+    def look(*_given: object) -> list[object]:
+        threads.append(threading.current_thread().name)
+        return []
+
+    monkeypatch.setattr("service.api.jobs.warn_of_device", look)
+    body = json.dumps(SMALL)[:-1] + f', "device": {device}}}'
+    headers = {"Content-Type": "application/json"}
+    for _ in range(3):
+        answer = http.post("/v1/jobs", content=body, headers=headers)
+        assert answer.raise_for_status().json()["spec"]["device"] == "cuda"
+    http.post("/v1/jobs", json=SMALL).raise_for_status()
+    *looked_up, small = threads
+    assert small not in looked_up
