@@ -33,6 +33,8 @@ class Kind(StrEnum):
     """Share of the seeds whose value is not 0; Clopper and Pearson's exact interval."""
     TOTAL = "total"
     """Sum over the seeds: a count, which is exact and has no interval."""
+    RATE = "rate"
+    """Events per trial, or a function of that; the exact interval of a Poisson count (Garwood)."""
     THEORY = "theory"
     """From a formula. No job is behind it."""
 

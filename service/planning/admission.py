@@ -11,10 +11,10 @@ from service.domain.spec import JobSpec
 from service.planning.trainability import weigh
 
 
-def check(spec: JobSpec, limits: Limits, *, in_study: bool = False) -> list[FieldError]:
-    """Every reason against the spec; none means that it may be queued. `in_study`: for a study,
-    whose report says what its jobs are."""
-    reserved = () if in_study else _reserved(spec)
+def check(spec: JobSpec, limits: Limits, *, overwriting: bool = False) -> list[FieldError]:
+    """Every reason against the spec; none means that it may be queued. `overwriting`: for a study
+    that compares the two forms of a convention, and whose report says what its jobs are."""
+    reserved = () if overwriting else _reserved(spec)
     return [*_exceeded(spec, limits), *_misfits(spec), *_blind_probes(spec), *reserved]
 
 

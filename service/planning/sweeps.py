@@ -39,10 +39,10 @@ def expand(
     describe: Describe,
     find_sizes: FindSizes | None = None,
     *,
-    in_study: bool = False,
+    overwriting: bool = False,
 ) -> list[Member]:
     """All members, each of which may run here. `find_sizes` knows the uploaded data sets;
-    `in_study`: the sweep is a study's.
+    `overwriting`: conventions may be written over the gradient, as one study compares.
 
     Raises SpecRejected with pointers into the sweep's body: to the axis, or to a value of it,
     that an error comes from, else into `/base`. The first member with an error is named.
@@ -56,7 +56,7 @@ def expand(
         point = tuple((path, value) for path, (_, value) in places.items())
         try:
             spec = JobSpec.model_validate(_document(sweep.base, places), context=context)
-            errors = check(spec, limits, in_study=in_study)
+            errors = check(spec, limits, overwriting=overwriting)
         except ValidationError as error:
             errors = describe(error)
         except _LeadsNowhere as error:

@@ -1,7 +1,7 @@
 """Where a template writes down what it concludes. Intervals, corrections and verdicts are made
 here, so that no template has its own."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from service.domain.findings import (
@@ -104,6 +104,23 @@ class Notebook:
     def total(self, sample: Sample) -> Estimate:
         """The sum over the seeds of a count, which is exact."""
         return self._estimate(sample, Kind.TOTAL, 1 - CONFIDENCE)
+
+    def rate(self, events: Sample, trials: Sample, f: Callable[[float], float] = float) -> Estimate:
+        """Events per trial over all seeds that counted both, or a growing function of that. Its
+        interval is a Poisson count's, at whose ends the function is taken."""
+        counted = events.combine(trials, lambda count, _: count)
+        of = sum(trials.values[seed] for seed in counted.values)
+        count = round(sum(counted.values.values()))
+        ends = statistics.poisson_interval(count, 1 - CONFIDENCE) if of else None
+        return Estimate(
+            kind=Kind.RATE,
+            value=f(count / of) if of else None,
+            interval=None if ends is None else Interval(low=f(ends[0] / of), high=f(ends[1] / of)),
+            confidence=None if ends is None else CONFIDENCE,
+            n=counted.n,
+            excluded=counted.reasons,
+            jobs=self._group(counted.jobs),
+        )
 
     def theory(self, value: float) -> Estimate:
         """What a formula says, to stand beside what was measured."""

@@ -76,7 +76,7 @@ def _plan(
     named = f"{template.name}/{name}"
     posted = sweep.model_copy(update={"name": named, "base": {"name": named, **sweep.base}})
     try:
-        members = expand(posted, limits, describe, in_study=True)
+        members = expand(posted, limits, describe, overwriting=template.overwrites_gradient)
     except SpecRejected as error:
         refused = [
             FieldError(

@@ -63,8 +63,8 @@ def estimate(values: Sequence[float], kind: Kind) -> float | None:
 
 
 def interval(values: Sequence[float], kind: Kind, alpha: float) -> tuple[float, float] | None:
-    """Both ends at confidence 1 − alpha; None below two values, and of totals."""
-    if len(values) < 2 or kind in (Kind.TOTAL, Kind.THEORY):
+    """Both ends at confidence 1 − alpha; None below two values, and of what seeds do not give."""
+    if len(values) < 2 or kind in (Kind.TOTAL, Kind.RATE, Kind.THEORY):
         return None
     if kind is Kind.SHARE:
         hits = sum(value != 0 for value in values)
@@ -74,6 +74,13 @@ def interval(values: Sequence[float], kind: Kind, alpha: float) -> tuple[float, 
         low, high = _t_interval([math.log(value) for value in values], alpha)
         return _exp(low), _exp(high)
     return _t_interval(values, alpha)
+
+
+def poisson_interval(count: int, alpha: float) -> tuple[float, float]:
+    """Garwood's, of a count's expectation: exact where events come singly and independently."""
+    quantile = _scipy().chi2.ppf
+    low = float(quantile(alpha / 2, 2 * count)) / 2 if count else 0.0
+    return low, float(quantile(1 - alpha / 2, 2 * count + 2)) / 2
 
 
 def p_value(values: Sequence[float], kind: Kind, region: Region) -> float | None:

@@ -61,6 +61,8 @@ class Template(ABC, Generic[O]):
     scales: ClassVar[Mapping[Scale, Any]]
     """An `O` for each scale. Quick: under a minute on two cores; standard: about two and a
     half."""
+    overwrites_gradient: ClassVar[bool] = False
+    """Whether its jobs may write a convention over the gradient, which nobody else's may."""
 
     @abstractmethod
     def plan(self, options: O) -> Sweeps:

@@ -19,7 +19,7 @@ from service.domain.findings import Findings, Statement
 from service.domain.limits import Limits
 from service.domain.spec import JobSpec
 from service.domain.states import JobStatus, Outcome
-from service.domain.study import Scale
+from service.domain.study import Scale, Study, StudyReport
 from service.planning import expand
 from service.studies import (
     MOST_ROUNDS,
@@ -31,6 +31,7 @@ from service.studies import (
     UnitHistory,
     find_template,
 )
+from service.studies.reports import report_on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +67,8 @@ Measuring = Callable[[Job], Measured]
 class SyntheticReader:
     """A `service.studies.Reader` whose sweeps are made by `post`."""
 
-    def __init__(self, measure: Measuring) -> None:
-        self._measure = measure
+    def __init__(self, measure: Measuring, *, overwriting: bool = False) -> None:
+        self._measure, self._overwriting = measure, overwriting
         self._records: dict[str, list[Record]] = {}
         self._measured: dict[str, dict[str, Measured]] = {}
 
@@ -77,7 +78,7 @@ class SyntheticReader:
 
     def _post(self, name: str, sweeps: Sweeps) -> str:
         sweep_id = f"swp_{len(self._records):032x}"
-        members = expand(sweeps[name], Limits(), lambda error: [], in_study=True)
+        members = expand(sweeps[name], Limits(), lambda error: [], overwriting=self._overwriting)
         assert len(members) == sweeps[name].member_count, f"a member of {name} is no spec"
         self._records[sweep_id], self._measured[sweep_id] = [], {}
         for member in members:
@@ -147,7 +148,7 @@ def run(
     """The template, its options, and the evidence of all its rounds."""
     template = find_template(name)
     options = template.options(scale, overrides)
-    reader = SyntheticReader(measure)
+    reader = SyntheticReader(measure, overwriting=template.overwrites_gradient)
     posted = reader.post(template.plan(options))
     for _ in range(MOST_ROUNDS):
         more = template.follow_up(options, Evidence(reader, posted))
@@ -172,3 +173,31 @@ def statement(findings: Findings, text: str) -> Statement:
     """The one statement that has this in its text."""
     (found,) = [one for one in findings.statements if text in one.text]
     return found
+
+
+def report(name: str, measure: Measuring, **overrides: Any) -> StudyReport:
+    """The report of a study with these measurements."""
+    template = find_template(name)
+    findings = conclude(name, measure, **overrides)
+    study = {
+        "id": f"std_{template.number:032x}",
+        "template": name,
+        "claim": template.claim,
+        "scale": Scale.QUICK,
+        "overrides": overrides,
+        "options": template.options(Scale.QUICK, overrides).model_dump(mode="json"),
+        "status": JobStatus.SUCCEEDED,
+        "reason": None,
+        "detail": None,
+        "verdict": findings.verdict,
+        "seeds_needed": findings.seeds_needed,
+        "rounds": 1,
+        "sweeps": findings.sweeps,
+        "counts": {"queued": 0, "running": 0, "succeeded": findings.jobs, "failed": 0}
+        | {"cancelled": 0},
+        "progress": 1.0,
+        "created_at": "2026-11-25T22:10:04Z",
+        "finished_at": "2026-11-25T22:10:19Z",
+        "cancel_requested_at": None,
+    }
+    return report_on(Study.model_validate(study), findings)

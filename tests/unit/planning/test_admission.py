@@ -264,13 +264,13 @@ def test_mnist_fits_the_limits_and_a_cnn() -> None:
     assert pointers(Limits(), dataset=images, **changes) == ["/network/kind"]
 
 
-def test_a_convention_written_over_the_gradient_is_for_studies_alone() -> None:
+def test_a_convention_written_over_the_gradient_is_for_one_study_alone() -> None:
     """What passes then is no gradient of the loss, and nobody should take it for one."""
     written = {"name": "relu", "derivative_at_zero": 0.5, "gradient_at_zero": "overwrite"}
     (error,) = check(job_spec(activation=written), Limits())
     assert error.pointer == "/activation/gradient_at_zero"
     assert "relu-at-zero" in error.detail
-    assert check(job_spec(activation=written), Limits(), in_study=True) == []
+    assert check(job_spec(activation=written), Limits(), overwriting=True) == []
 
 
 DIGITS = {"dataset": {"name": "digits"}, "loss": {"name": "cross_entropy"}}

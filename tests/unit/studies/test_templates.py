@@ -2,11 +2,12 @@
 
 import pytest
 
+from service.domain.errors import SpecRejected
 from service.domain.limits import Limits
 from service.domain.study import Scale, StudySpec
 from service.domain.sweep import axis_values
 from service.studies import templates
-from service.studies.planning import describe_briefly, plan_study
+from service.studies.planning import describe_briefly, plan_round, plan_study
 
 EACH = pytest.mark.parametrize("name", templates())
 
@@ -44,6 +45,17 @@ def test_the_quick_scale_may_run_here(name: str) -> None:
     for one in planned.first_round:
         assert one.sweep.name == f"{name}/{one.name}"
         assert {spec.name for spec, _ in one.members} == {one.sweep.name}
+
+
+def test_only_the_study_that_compares_it_may_overwrite_the_gradient() -> None:
+    relu, other = templates()["relu-at-zero"], templates()["sparsity"]
+    assert [one.name for one in templates().values() if one.overwrites_gradient] == [relu.name]
+    forms = {"forms": relu.plan(relu.options(Scale.QUICK, {}))["forms"]}
+    (planned,) = plan_round(relu, forms, Limits(), describe_briefly)
+    assert any(spec.activation.overwrites_gradient for spec, _ in planned.members)
+    with pytest.raises(SpecRejected) as refused:
+        plan_round(other, forms, Limits(), describe_briefly)
+    assert "gradient_at_zero" in refused.value.errors[0].detail
 
 
 @EACH

@@ -1,5 +1,6 @@
 """What the study relu-at-zero trains: its options, and the sweeps that they make."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -13,6 +14,8 @@ Precision = Literal["float64", "float32", "bfloat16", "float16"]
 
 HALVES = ("bfloat16", "float16")
 CONVENTIONS = (0.0, 0.5, 1.0, -1.0, 2.0)
+INSIDE = (0.0, 0.5, 1.0)
+"""Those in the subdifferential."""
 
 
 class ReluAtZeroOptions(Options):
@@ -38,6 +41,14 @@ class ReluAtZeroOptions(Options):
     hidden: Annotated[
         list[Width], Field(min_length=1, description="Hidden layers of the networks to train.")
     ]
+    shapes: Annotated[
+        list[Annotated[list[Width], Field(min_length=1, max_length=32)]],
+        Field(
+            min_length=1,
+            description="Hidden layers of the networks to train at several depths and widths.",
+        ),
+    ]
+    shape_precisions: Annotated[list[Precision], Field(min_length=1, description="Theirs.")]
 
 
 FORMS = ("chain_rule", "overwrite")
@@ -103,6 +114,15 @@ def training_sweeps(options: ReluAtZeroOptions) -> Sweeps:
             },
             seeds=options.seeds,
         ),
+        "trained-shapes": sweep(
+            {**base, "network": {}},
+            {
+                "precision": list(options.shape_precisions),
+                "network.hidden": options.shapes,
+                "activation.derivative_at_zero": list(INSIDE),
+            },
+            seeds=options.seeds,
+        ),
         "forms": sweep(
             {**base, "precision": form_precision(options)},
             {
@@ -115,5 +135,14 @@ def training_sweeps(options: ReluAtZeroOptions) -> Sweeps:
 
 
 def form_precision(options: ReluAtZeroOptions) -> Precision:
+    return _coarsest(options.precisions)
+
+
+def shape_precision(options: ReluAtZeroOptions) -> Precision:
+    """Of the depths and widths about which something is stated."""
+    return _coarsest(options.shape_precisions)
+
+
+def _coarsest(precisions: Sequence[Precision]) -> Precision:
     """Where zeros are most frequent."""
-    return "bfloat16" if "bfloat16" in options.precisions else options.precisions[0]
+    return "bfloat16" if "bfloat16" in precisions else precisions[0]

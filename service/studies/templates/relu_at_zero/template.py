@@ -1,37 +1,30 @@
 """What is found of it, and what that says."""
 
-import math
-
-from service.domain.findings import Estimate, FigureAxis, Kind
+from service.domain.findings import Kind
 from service.domain.study import Scale
-from service.studies.evidence import Evidence, Runs
+from service.studies.evidence import Evidence
 from service.studies.notebook import Notebook
-from service.studies.sample import Sample
 from service.studies.template import Sweeps, Template
 from service.studies.templates.relu_at_zero.sweeps import (
-    CONVENTIONS,
-    FORMS,
     ReluAtZeroOptions,
-    form_precision,
     training_sweeps,
     zone_sweeps,
 )
+from service.studies.templates.relu_at_zero.training import (
+    claim_accuracies,
+    claim_forms,
+    show_shapes,
+    show_training,
+    tell_of_hits,
+)
 from service.studies.templates.relu_at_zero.zone import (
-    PUBLISHED,
-    by_shape,
-    calls_of_relu,
+    compare_with_published,
     draws_in_zone,
-    effective,
-    first_step,
-    hits,
-    published_rate,
-    rate_of_zeros,
+    show_zone,
 )
 
 _RARE = 0.02
 """At most one draw in fifty: what 200 draws without a hit can tell."""
-_POINT = 0.01
-"""A point of accuracy."""
 
 
 class ReluAtZero(Template[ReluAtZeroOptions]):
@@ -42,14 +35,17 @@ class ReluAtZero(Template[ReluAtZeroOptions]):
     pre-activations that are exactly 0 per call of relu, which compares between data sets of any
     size: if zeros come singly and each is felt, the share is 1 - exp(-r N), N being examples x
     units x layers. Then networks are trained with the conventions 0, 0.5, 1 and, outside the
-    subdifferential, -1 and 2, by precision and normalisation: hits of the kink, effective hits
-    (those at which a gradient arrived), the first step after which twins can differ, and the
-    accuracy less that of convention 0, seed by seed. Last, `gradient_at_zero`: published code
-    writes the convention over the gradient where the chain rule multiplies; both are trained, at
-    the same conventions. Whether a sum is exactly 0 is rounding: the report names the engine."""
+    subdifferential, -1 and 2, by precision and normalisation, and with 0, 0.5 and 1 by depth and
+    width: hits of the kink, effective hits (those at which a gradient arrived), the first step
+    after which twins can differ, and the accuracy less that of convention 0, seed by seed. Where
+    nothing was hit, every convention trained the same network: what is stated about accuracy there
+    decides nothing. Last, `gradient_at_zero`: published code writes the convention over the
+    gradient where the chain rule multiplies; both are trained, at the same conventions. Whether a
+    sum is exactly 0 is rounding: the report names the engine."""
 
     number = 2
     name = "relu-at-zero"
+    overwrites_gradient = True
     claim = (
         "The value of relu'(0) is a matter of rounding: in single precision it changes the "
         "gradients of some random networks, in double precision of hardly any, and the accuracy "
@@ -72,6 +68,8 @@ class ReluAtZero(Template[ReluAtZeroOptions]):
             precisions=["float32", "bfloat16"],
             epochs=3,
             hidden=[32, 32],
+            shapes=[[64], [64] * 3, [16] * 3, [256] * 3],
+            shape_precisions=["float32", "bfloat16"],
         ),
         Scale.STANDARD: ReluAtZeroOptions(
             seeds=20,
@@ -85,6 +83,8 @@ class ReluAtZero(Template[ReluAtZeroOptions]):
             precisions=["float64", "float32", "bfloat16", "float16"],
             epochs=3,
             hidden=[32, 32],
+            shapes=[[64], [64] * 3, [64] * 5, [16] * 3, [256] * 3],
+            shape_precisions=["float32", "bfloat16", "float16"],
         ),
         Scale.FULL: ReluAtZeroOptions(
             seeds=10,
@@ -98,6 +98,11 @@ class ReluAtZero(Template[ReluAtZeroOptions]):
             precisions=["float64", "float32", "bfloat16", "float16"],
             epochs=10,
             hidden=[256, 256, 256],
+            shapes=[
+                *([256] * depth for depth in (1, 2, 3, 5, 6)),
+                *([width] * 3 for width in (16, 64, 512, 1024)),
+            ],
+            shape_precisions=["float32", "bfloat16"],
         ),
     }
 
@@ -121,153 +126,14 @@ class ReluAtZero(Template[ReluAtZeroOptions]):
             kind=Kind.SHARE,
             below=_RARE,
         )
-        for precision, runs in _trained(evidence, "none").items():
-            for a in (0.5, 1.0):
-                notebook.claim(
-                    f"Convention {a:g} gives the accuracy of 0 to within a point, in {precision}.",
-                    _accuracy(runs, a) - _accuracy(runs, 0.0),
-                    quantity=f"validation accuracy, convention {a:g} less 0",
-                    above=-_POINT,
-                    below=_POINT,
-                )
-        self._claim_forms(options, evidence, notebook)
-        self._show_zone(options, evidence, notebook)
-        self._show_training(options, evidence, notebook)
+        claim_accuracies(options, evidence, notebook)
+        claim_forms(options, evidence, notebook)
+        show_zone(evidence, notebook)
+        show_training(options, evidence, notebook)
+        show_shapes(evidence, notebook)
+        tell_of_hits(options, evidence, notebook)
+        compare_with_published(options, evidence, notebook)
         _tell_scope(options, evidence, notebook)
-
-    @staticmethod
-    def _claim_forms(options: ReluAtZeroOptions, evidence: Evidence, notebook: Notebook) -> None:
-        """Not decisive: whether published curves are an artefact is their code's affair."""
-        forms = evidence.runs("forms")
-        rows: list[list[str | Estimate]] = []
-        for a, runs in forms.by("activation.derivative_at_zero").items():
-            by_form = runs.by("activation.gradient_at_zero")
-            chain, written = (by_form[f].sample("validation_metric", diverged=0.0) for f in FORMS)
-            notebook.claim(
-                f"Written over the gradient, convention {a:g} costs accuracy that it does not cost "
-                f"by the chain rule ({form_precision(options)}).",
-                written - chain,
-                quantity="validation accuracy, overwritten less chain rule",
-                below=0.0,
-                decisive=False,
-            )
-            rows.append(
-                [
-                    f"{a:g}",
-                    notebook.estimate(chain),
-                    notebook.estimate(written),
-                    notebook.total(by_form[FORMS[1]].sample(hits)),
-                ]
-            )
-        notebook.table(
-            "The convention multiplied, and written over the gradient",
-            ["convention", "accuracy, chain rule", "accuracy, overwritten", "hits, overwritten"],
-            rows,
-            note="A run that diverged counts as accuracy 0.",
-        )
-
-    @staticmethod
-    def _show_zone(options: ReluAtZeroOptions, evidence: Evidence, notebook: Notebook) -> None:
-        cells: list[tuple[str, Runs]] = []
-        for name in ("zone", "zone-half"):
-            cells += [(one, runs) for one, runs in evidence.runs(name).by("precision").items()]
-        cells += [("float32", runs) for runs in by_shape(evidence.runs("zone-shapes"))]
-        rows: list[list[str | Estimate]] = []
-        for precision, runs in cells:
-            hidden = runs[0].spec["network"]["hidden"]
-            shape = len(hidden), hidden[0]
-            rate, calls = (
-                rate_of_zeros(runs),
-                calls_of_relu(runs[0]) / runs[0].spec["probes"]["bifurcation_draws"],
-            )
-            published = PUBLISHED.get(shape) if precision == "float32" else None
-            rows.append(
-                [
-                    precision,
-                    f"{shape[0]} x {shape[1]}",
-                    notebook.estimate(draws_in_zone(runs), Kind.SHARE),
-                    notebook.total(runs.sample("bifurcation_zeros")),
-                    notebook.theory(rate),
-                    notebook.theory(1 - math.exp(-rate * calls)),
-                    "" if published is None else notebook.theory(published_rate(shape, published)),
-                    ""
-                    if published is None
-                    else notebook.theory(1 - math.exp(-published_rate(shape, published) * calls)),
-                ]
-            )
-        notebook.table(
-            "Bifurcation zone of random networks",
-            [
-                "precision",
-                "depth x width",
-                "share in the zone",
-                "exact zeros",
-                "zeros per call",
-                "1 - exp(-rate · calls)",
-                "published rate",
-                "share at the published rate",
-            ],
-            rows,
-            note="Calls of relu by one network: examples x units x layers. The published rate is "
-            "-ln(1 - P) / calls of the counts on MNIST in float32, mini-batches of 256.",
-        )
-
-    @staticmethod
-    def _show_training(options: ReluAtZeroOptions, evidence: Evidence, notebook: Notebook) -> None:
-        rows: list[list[str | Estimate]] = []
-        curves: dict[str, list[tuple[float, Estimate]]] = {}
-        for normalization in ("none", "batch"):
-            for precision, runs in _trained(evidence, normalization).items():
-                for a in CONVENTIONS:
-                    these = runs.where({"activation.derivative_at_zero": a})
-                    change = notebook.estimate(_accuracy(runs, a) - _accuracy(runs, 0.0))
-                    rows.append(
-                        [
-                            precision,
-                            normalization,
-                            f"{a:g}",
-                            notebook.total(these.sample(hits, diverged=0.0)),
-                            notebook.total(these.sample(effective, diverged=0.0)),
-                            notebook.estimate(these.sample(first_step)),
-                            notebook.estimate(these.sample("validation_metric", diverged=0.0)),
-                            change,
-                        ]
-                    )
-                    if a:
-                        curves.setdefault(f"{precision}, {normalization}", []).append((a, change))
-        notebook.table(
-            f"Networks of {' x '.join(map(str, options.hidden))}, trained",
-            [
-                "precision",
-                "normalisation",
-                "convention",
-                "kink hits",
-                "effective hits",
-                "first effective step",
-                "accuracy",
-                "accuracy less that of 0",
-            ],
-            rows,
-            note="Hits are summed over all epochs and seeds. A first step has only who was hit.",
-        )
-        notebook.figure(
-            "Accuracy by convention",
-            FigureAxis(label="convention"),
-            FigureAxis(label="validation accuracy less that of convention 0"),
-            {name: sorted(points, key=lambda point: point[0]) for name, points in curves.items()},
-        )
-
-
-def _trained(evidence: Evidence, normalization: str) -> dict[str, Runs]:
-    """By precision."""
-    runs = evidence.runs("trained").where({"network.normalization": normalization})
-    return runs.by("precision")
-
-
-def _accuracy(runs: Runs, convention: float) -> Sample:
-    """A network that diverged has learned nothing."""
-    chosen = runs.where({"activation.derivative_at_zero": convention})
-    return chosen.sample("validation_metric", diverged=0.0)
 
 
 def _tell_scope(options: ReluAtZeroOptions, evidence: Evidence, notebook: Notebook) -> None:
@@ -290,11 +156,10 @@ def _tell_scope(options: ReluAtZeroOptions, evidence: Evidence, notebook: Notebo
         "The published counts for float64, 0 of 1,000, come from code that leaves the loop before "
         "the first mini-batch where the precision is 64; here float64 has as many draws as float32."
     )
-    if options.dataset == "digits":
+    if options.dataset == "mnist_784":
         notebook.remark(
-            "Published at MNIST, 60,000 images of 784 pixels; digits has 1,438 of 64 to train on. "
-            "Only rates per call compare. At the published rate of 3 x 256 about 1.5% of the "
-            "networks would lie in the zone here."
+            "OpenML has MNIST's 70,000 images in one piece: the examples to train on are a random "
+            "split of them, not the 60,000 that MNIST's authors set aside for it."
         )
     notebook.remark(
         "What is found of the two forms holds for these fully connected networks, at this depth "
