@@ -1,15 +1,14 @@
 """Reports as Markdown."""
 
 import json
-import re
 from collections.abc import Sequence
 
 from service.domain.findings import Estimate, Figure, JobGroup, Statement, Table, Verdict
 from service.domain.study import StudyReport
 from service.studies.reports import wording
 
-_NAMES = re.compile(r" `J[0-9]+`")
-"""What names a group of jobs, where no list of them follows."""
+_MOST_COLUMNS = 6
+"""Of a figure told by its numbers, where a page has many of them."""
 
 
 def as_markdown(reports: Sequence[StudyReport], *, base: str = "") -> str:
@@ -19,12 +18,12 @@ def as_markdown(reports: Sequence[StudyReport], *, base: str = "") -> str:
 
 
 def as_overview(reports: Sequence[StudyReport], *, command: str) -> str:
-    """What all studies found, for people: verdicts, where the folklore did not hold, statements
-    and tables. Without lists of jobs, which the other forms have."""
+    """What all studies found, for people: verdicts, where the folklore did not hold, statements,
+    tables, and of figures that no table repeats a few columns. Jobs stand by groups without their
+    ids, of which there are thousands, beside the command that lists them."""
     refuted = [
         f"- **{report.study.template}**: {one.text} Refuted{_weight(one)}: {one.quantity} is "
-        f"{wording.estimate(one.estimate)}, stated was "
-        f"{wording.region(one)}."
+        f"{_estimate(one.estimate)}, stated was {wording.region(one)}."
         for report in reports
         for one in report.findings.statements
         if one.verdict is Verdict.REFUTED
@@ -32,17 +31,68 @@ def as_overview(reports: Sequence[StudyReport], *, command: str) -> str:
     parts = [
         "# Findings",
         f"Made by `{command}`, from {sum(r.findings.jobs for r in reports):,} jobs. Intervals are "
-        "over seeds; statements of a study are corrected together by Holm (docs/studies.md).",
+        "over seeds; statements of a study are corrected together by Holm (docs/studies.md). `J1` "
+        "and the like name the jobs behind a number: each study ends with theirs.",
         _summary(reports),
         "## Where the folklore did not hold",
         "\n".join(refuted) or "It held wherever it was decided.",
-        *(
-            part
-            for report in reports
-            for part in (f"## {report.title}", *_results(report, deeper="#"), _statistic(report))
-        ),
+        *(part for report in reports for part in _chapter(report)),
     ]
-    return _NAMES.sub("", "\n\n".join(part for part in parts if part)) + "\n"
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _chapter(report: StudyReport) -> list[str]:
+    findings = report.findings
+    shown = {one.model_dump_json() for table in findings.tables for one in _estimates(table)}
+    drawn = [
+        part
+        for figure in findings.figures
+        if not all(
+            point.y.model_dump_json() in shown for line in figure.series for point in line.points
+        )
+        for part in _thinned(figure)
+    ]
+    return [
+        f"## {report.title}",
+        *_results(report, drawn, deeper="#"),
+        _statistic(report),
+        *_groups(report),
+    ]
+
+
+def _estimates(table: Table) -> list[Estimate]:
+    return [cell for row in table.rows for cell in row if isinstance(cell, Estimate)]
+
+
+def _thinned(figure: Figure) -> list[str]:
+    """A row for each line, with its values at a few places along the axis, both ends among them."""
+    places = sorted({point.x for series in figure.series for point in series.points})
+    last = len(places) - 1
+    steps = min(_MOST_COLUMNS - 1, last)
+    chosen = [places[round(i * last / steps)] for i in range(steps + 1)] if steps > 0 else places
+    rows = []
+    for series in figure.series:
+        at = {point.x: _estimate(point.y) for point in series.points}
+        rows.append([series.label, *(at.get(place, "") for place in chosen)])
+    columns = [f"{figure.y.label} at {figure.x.label}:", *map(wording.number, chosen)]
+    return [f"### {figure.title}", _rows(columns, rows), figure.note]
+
+
+def _groups(report: StudyReport) -> list[str]:
+    """The groups of jobs, by how many of which sweeps they are."""
+    study, findings = report.study, report.findings
+    name_of = {sweep_id: name for name, sweep_id in findings.sweeps.items()}
+    alike: dict[str, list[str]] = {}
+    for name, group in findings.evidence.items():
+        of = ", ".join(name_of.get(one, one) for one in group.sweeps)
+        alike.setdefault(f"{len(group.jobs)} of {of}", []).append(f"`{name}`")
+    sweeps = ", ".join(f"{name} `{sweep_id}`" for name, sweep_id in findings.sweeps.items())
+    return [
+        "### Jobs behind the numbers",
+        f"Study `{study.id}`; its sweeps: {sweeps}. On the service that ran it `subgrad study "
+        f"report {study.id}` lists the jobs of each group by their ids.",
+        "\n".join(f"- {', '.join(names)}: {told}" for told, names in alike.items()),
+    ]
 
 
 def _weight(statement: Statement) -> str:
@@ -66,7 +116,7 @@ def _report(report: StudyReport, base: str) -> str:
     study, findings = report.study, report.findings
     parts = [
         f"# {report.title}",
-        *_results(report),
+        *_results(report, [part for figure in findings.figures for part in _figure(figure)]),
         f"Study [{study.id}]({base}/v1/studies/{study.id}).",
         "## Statistic",
         _statistic(report),
@@ -78,7 +128,7 @@ def _report(report: StudyReport, base: str) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _results(report: StudyReport, deeper: str = "") -> list[str]:
+def _results(report: StudyReport, figures: Sequence[str], deeper: str = "") -> list[str]:
     study, findings = report.study, report.findings
     options = json.dumps(study.options, sort_keys=True)
     return [
@@ -98,7 +148,7 @@ def _results(report: StudyReport, deeper: str = "") -> list[str]:
             for table in findings.tables
             for part in _table(table)
         ),
-        *([] if deeper else [part for figure in findings.figures for part in _figure(figure)]),
+        *figures,
         f"{deeper}## Remarks" if findings.remarks else "",
         "\n".join(f"- {one}" for one in findings.remarks),
     ]

@@ -5,7 +5,9 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from service.cli import app
 from service.client import AsyncSubgrad, InvalidRequest, NotFound, Subgrad
 from service.domain.states import JobStatus
 from tests.integration.client.commands import CommandLine, is_readable
@@ -38,6 +40,35 @@ def test_a_study_is_run_listed_shown_and_reported(subgrad: CommandLine, tmp_path
     assert "/jobs/job_" in report.out
     assert subgrad("study", "report", newest["id"], "--json").json["study"]["id"] == newest["id"]
     assert subgrad("study", "cancel", newest["id"]).code == 4, "it has ended"
+
+
+def test_all_studies_are_run_into_one_report(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of two: each of the ten is run by tests of its own."""
+    with Subgrad(url) as client:
+        known = client.studies.templates()
+    named = ("softplus-limit", "sparsity")
+    two = known.model_copy(
+        update={"templates": [one for one in known.templates if one.name in named]}
+    )
+    monkeypatch.setattr(type(client.studies), "templates", lambda self: two)
+    page = tmp_path / "findings.md"
+    ran = CliRunner().invoke(
+        app, ["study", "run", "all", "--seeds=2", f"--url={url}", f"--output={page}"]
+    )
+    assert ran.exit_code == 0, ran.output
+    text, drawn = page.read_text(), page.with_suffix(".html").read_text()
+    assert text.startswith("# Findings\n\nMade by `subgrad study run all --scale quick`, from ")
+    assert "\n## Where the folklore did not hold\n" in text
+    assert drawn.startswith("<!doctype html>")
+    with Subgrad(url) as client:
+        ids = [next(client.studies.list(template=name)).id for name in named]
+    for name, study_id in zip(named, ids, strict=True):
+        assert f"\n## {name}: " in text
+        assert f"`subgrad study report {study_id}` lists the jobs" in text
+        assert f'<article id="{study_id}">' in drawn
+    assert "<svg" in drawn
 
 
 def test_templates_are_listed(subgrad: CommandLine) -> None:
