@@ -1,6 +1,5 @@
 """What do activations cost, beside relu?"""
 
-import math
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -11,10 +10,22 @@ from service.studies.evidence import Evidence, Run, Runs
 from service.studies.notebook import Notebook
 from service.studies.sample import Sample
 from service.studies.template import Options, Sweeps, Template, sweep
+from service.studies.timing import QUANTITY, TIMED, cost_over_relu
 
-_CURVED = ("elu", "selu", "gelu", "silu", "mish", "softplus", "sigmoid", "tanh")
+CURVED = ("elu", "selu", "celu", "gelu", "silu", "mish", "softplus", "sigmoid", "tanh")
 """Those that need an exponential, or an error function."""
-_LINEAR = ("relu", "relu6", "leaky_relu", "prelu", "hardtanh", "hardswish", "identity")
+PLAIN = (
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "prelu",
+    "rrelu",
+    "hardtanh",
+    "hardswish",
+    "softsign",
+    "identity",
+)
+"""Those that need neither; nothing is stated of them, but that relu costs what relu costs."""
 _SELF = 0.1
 """relu beside itself may be off by a tenth: it costs the same."""
 
@@ -69,13 +80,12 @@ class ActivationCost(Template[ActivationCostOptions]):
             "network": {"kind": "mlp"},
             "loss": {"name": "cross_entropy"},
             "optimizer": {"name": "sgd", "learning_rate": 0.1},
-            "epochs": 0,
             "batch_size": options.batch_size,
             "device": options.device,
-            "probes": {"unit_activity": False, "activation_cost": True},
+            **TIMED,
         }
         axes = {
-            "activation.name": [*_LINEAR, *_CURVED],
+            "activation.name": [*PLAIN, *CURVED],
             "network.hidden": [[width] for width in options.widths],
         }
         return {"cost": sweep(base | {"activation": {}}, axes, seeds=options.seeds)}
@@ -85,18 +95,18 @@ class ActivationCost(Template[ActivationCostOptions]):
     ) -> None:
         runs, largest = evidence.runs("cost"), max(options.widths)
         size = f"{options.batch_size} x {largest}"
-        for name in _CURVED:
+        for name in CURVED:
             notebook.claim(
                 f"{name} takes longer than relu on a tensor of {size}.",
                 _ratio(runs, name, largest),
-                quantity="time of forward and backward over relu's",
+                quantity=QUANTITY,
                 kind=Kind.GEOMETRIC_MEAN,
                 above=1.0,
             )
         notebook.claim(
             f"relu beside itself costs the same on a tensor of {size}: the method can be trusted.",
             _ratio(runs, "relu", largest),
-            quantity="time of forward and backward over relu's",
+            quantity=QUANTITY,
             kind=Kind.GEOMETRIC_MEAN,
             above=1 / (1 + _SELF),
             below=1 + _SELF,
@@ -114,7 +124,7 @@ class ActivationCost(Template[ActivationCostOptions]):
     def _show(options: ActivationCostOptions, runs: Runs, notebook: Notebook) -> None:
         rows: list[list[str | Estimate]] = []
         curves: dict[str, list[tuple[float, Estimate]]] = {}
-        for name in (*_LINEAR, *_CURVED):
+        for name in (*PLAIN, *CURVED):
             cells = [
                 notebook.estimate(_ratio(runs, name, width), Kind.GEOMETRIC_MEAN)
                 for width in options.widths
@@ -137,15 +147,9 @@ class ActivationCost(Template[ActivationCostOptions]):
 
 
 def _ratio(runs: Runs, activation: str, width: int) -> Sample:
-    return runs.where({"activation.name": activation, "network.hidden": [width]}).sample(_cost)
-
-
-def _cost(run: Run) -> float | None:
-    """Both passes of the activation over both of relu."""
-    columns = ("activation_forward_s", "activation_backward_s", "relu_forward_s", "relu_backward_s")
-    times = [run.last(column) for column in columns]
-    forward, backward, *relu = (math.nan if time is None else float(time) for time in times)
-    return None if None in times else (forward + backward) / sum(relu)
+    return cost_over_relu(
+        runs.where({"activation.name": activation, "network.hidden": [width]}),
+    )
 
 
 def _place(run: Run) -> str:

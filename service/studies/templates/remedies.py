@@ -7,10 +7,11 @@ from pydantic import Field
 from service.domain.base import JsonObject
 from service.domain.findings import Estimate, Kind
 from service.domain.study import Scale
-from service.studies.evidence import Evidence, Run, Runs
+from service.studies.evidence import Evidence, Runs
 from service.studies.notebook import Notebook
 from service.studies.sample import Sample
 from service.studies.template import Options, Sweeps, Template, sweep
+from service.studies.timing import QUANTITY, TIMED, cost_over_relu
 
 _ACTIVATIONS = ("leaky_relu", "prelu", "rrelu", "elu", "gelu", "silu")
 REMEDIES = (*_ACTIVATIONS, "batch_normalization", "clipping", "warm_up")
@@ -37,9 +38,10 @@ class Remedies(Template[RemediesOptions]):
     first tenth of the steps. Statistic: per seed, dead units at the end with the remedy minus
     without it, and the same for the validation accuracy. A remedy keeps units alive where the
     first lies below 0, and pays where the second lies above 0. A training that diverges counts as
-    wholly dead and as accurate as a guess: it is of no use. Dormant units and the time of an
-    epoch stand beside it; that time is taken from trainings and rough: the study activation-cost
-    measures it."""
+    wholly dead and as accurate as a guess: it is of no use. Dormant units stand beside it, and of
+    activations the time of forward and backward over relu's, both timed by turns in a job of its
+    own on a tensor of the training's size; what the other remedies cost is not measured, since the
+    time of an epoch is a cohort's, whose seeds do not repeat it."""
 
     number = 6
     name = "remedies"
@@ -70,9 +72,11 @@ class Remedies(Template[RemediesOptions]):
                 | {"schedule": {"name": "warmup", "steps": _warm_up_steps(options)}}
             },
         }
-        return {
+        sweeps = {
             name: sweep(base | change, {}, seeds=options.seeds) for name, change in changes.items()
         }
+        names = {"activation.name": ["relu", *_ACTIVATIONS]}
+        return sweeps | {"cost": sweep(base | TIMED, names, seeds=options.seeds)}
 
     def conclude(self, options: RemediesOptions, evidence: Evidence, notebook: Notebook) -> None:
         relu = evidence.runs("relu")
@@ -98,10 +102,10 @@ class Remedies(Template[RemediesOptions]):
             )
         notebook.table(
             f"At rate {options.learning_rate:g} of Adam",
-            ["remedy", "dead", "dormant", "accuracy", "diverged", "time of an epoch over relu's"],
+            ["remedy", "dead", "dormant", "accuracy", "diverged", QUANTITY],
             [self._row(name, evidence, notebook) for name in ("relu", *REMEDIES)],
-            note="A training that diverged counts as wholly dead and as a guess. Times are ratios "
-            "of the median epoch, geometric mean over the seeds; jobs of one cohort share theirs.",
+            note="A training that diverged counts as wholly dead and as a guess. Times are "
+            "the activation's alone, of PyTorch's modules by turns: a part of what an epoch takes.",
         )
         notebook.remark(
             "One data set (digits), one optimizer (Adam), one rate: a remedy that does not pay "
@@ -111,15 +115,15 @@ class Remedies(Template[RemediesOptions]):
 
     @staticmethod
     def _row(name: str, evidence: Evidence, notebook: Notebook) -> list[str | Estimate]:
-        runs, relu = evidence.runs(name), evidence.runs("relu")
-        cost = runs.sample(_epoch_seconds) / relu.sample(_epoch_seconds)
+        runs = evidence.runs(name)
+        timed = evidence.runs("cost").where({"activation.name": name})
         return [
             name,
             notebook.estimate(dead(runs)),
             notebook.estimate(runs.sample("dormant_fraction", diverged=1.0)),
             notebook.estimate(accuracy(runs)),
             notebook.estimate(runs.share(lambda run: run.diverged, diverged=True), Kind.SHARE),
-            notebook.estimate(cost, Kind.GEOMETRIC_MEAN),
+            notebook.estimate(cost_over_relu(timed), Kind.GEOMETRIC_MEAN) if timed else "not timed",
         ]
 
 
@@ -153,12 +157,6 @@ def _base(options: RemediesOptions) -> JsonObject:
 def _warm_up_steps(options: RemediesOptions) -> int:
     """A tenth of all steps: an epoch of digits has 23 mini-batches of 64."""
     return max(1, 23 * options.epochs // 10)
-
-
-def _epoch_seconds(run: Run) -> float | None:
-    """Median over the epochs that trained."""
-    seconds = sorted(value for value in run.epochs("seconds")[1:] if value is not None)
-    return seconds[len(seconds) // 2] if seconds else None
 
 
 TEMPLATE = Remedies()

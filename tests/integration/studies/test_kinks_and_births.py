@@ -21,6 +21,8 @@ def test_relu_at_zero(study: Study, client: Subgrad) -> None:
         "precisions": ["float32"],
         "epochs": 1,
         "hidden": [8],
+        "shapes": [[4], [4, 4]],
+        "shape_precisions": ["bfloat16"],
     }
     report = study("relu-at-zero", **overrides)
     found = report.findings
@@ -32,6 +34,10 @@ def test_relu_at_zero(study: Study, client: Subgrad) -> None:
         assert isinstance(hits, Estimate)
         assert isinstance(change, Estimate)
         assert hits.value != 0 or change.value == 0
+    (shapes,) = [one for one in found.tables if one.title == "Depth and width in training"]
+    assert [row[:3] for row in shapes.rows] == [
+        ["bfloat16", shape, a] for shape in ("1 x 4", "2 x 4") for a in ("0", "0.5", "1")
+    ]
     # Only a study's jobs may write the convention over the gradient.
     sweep = client.studies.get(report.study.id).sweeps["forms"]
     jobs = list(client.jobs.list(sweep_id=sweep))
@@ -59,7 +65,7 @@ def test_piecewise_approximation(study: Study) -> None:
 
 def test_activation_cost(study: Study) -> None:
     found = study("activation-cost", seeds=2, widths=[8], batch_size=16, device="cpu").findings
-    assert found.jobs == 2 * 15
+    assert found.jobs == 2 * 18
     for row in found.tables[0].rows:
         assert isinstance(row[1], Estimate)
         assert row[1].value == pytest.approx(row[1].value, nan_ok=False)

@@ -48,7 +48,7 @@ def test_every_number_of_a_report_leads_to_jobs_of_the_study(study: Study, clien
     report = study("softplus-limit", **overrides)
     of_study = set(client.studies.get(report.study.id).sweeps.values())
     ids = {job for group in report.findings.evidence.values() for job in group.jobs}
-    assert len(ids) == report.findings.jobs == 2 * (2 + 3)
+    assert len(ids) == report.findings.jobs == 2 * (2 + 3 + 2)
     for group in report.findings.evidence.values():
         assert set(group.sweeps) <= of_study
     job = client.jobs.get(min(ids))
@@ -79,7 +79,7 @@ def test_remedies(study: Study) -> None:
     # leaky_relu has a slope everywhere, so none of its units can be dead.
     assert not isinstance(leaky[1], str)
     assert leaky[1].value == 0.0
-    assert found.jobs == 4 * 10
+    assert found.jobs == 4 * (10 + 7)
 
 
 def test_sparsity(study: Study) -> None:

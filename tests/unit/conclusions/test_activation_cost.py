@@ -1,10 +1,13 @@
 """activation-cost on times whose ratio is known."""
 
 from collections.abc import Mapping
+from typing import get_args
 
 import pytest
 
+from service.domain.activations import AnyActivation
 from service.domain.findings import Verdict
+from service.studies.templates.activation_cost import CURVED, PLAIN
 from tests.studies.synthetic import Job, Measured, Measuring, conclude, statement
 
 WIDTH = 1024
@@ -43,6 +46,15 @@ def test_it_is_refuted_where_one_is_cheaper() -> None:
     assert found.verdict is Verdict.REFUTED
     assert statement(found, "silu takes").verdict is Verdict.REFUTED
     assert statement(found, "tanh takes").verdict is Verdict.SUPPORTED
+
+
+def test_every_activation_is_timed() -> None:
+    kinds = get_args(get_args(AnyActivation)[0])
+    names = {name for kind in kinds for name in get_args(kind.model_fields["name"].annotation)}
+    assert {*CURVED, *PLAIN} == names
+    assert len(CURVED) + len(PLAIN) == len(names) == 18
+    (table,) = conclude("activation-cost", costs({})).tables
+    assert [row[0] for row in table.rows] == [*PLAIN, *CURVED]
 
 
 def test_a_method_that_favours_its_second_is_found_out() -> None:

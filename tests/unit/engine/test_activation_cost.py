@@ -9,6 +9,7 @@ from service.domain.activations import Activation, AnyActivation
 from service.domain.spec import JobSpec
 from tests.unit.engine.reference import activation_function
 from tests.unit.engine.running import run_all
+from workers.training import activation_cost as instrument
 from workers.training.activation_cost import NAMES, module_of
 
 KINDS: tuple[type[Activation], ...] = get_args(get_args(AnyActivation)[0])
@@ -49,6 +50,27 @@ def test_each_member_is_timed_before_training_and_only_then(precision: str) -> N
         start, trained = (event.metrics.model_dump() for event in story.epochs)
         assert all(start[name] > 0 for name in NAMES)
         assert all(trained[name] is None for name in NAMES)
+
+
+def test_activation_and_relu_take_turns_round_by_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What else the machine does meets both. Of the rounds after the first ones the median is
+    told, of each pass its own."""
+    turns: list[str] = []
+
+    def once(module: torch.nn.Module, *_: Any) -> tuple[float, float]:
+        turns.append(type(module).__name__)
+        round_of = (len(turns) - 1) // 2
+        # Slow at first, as what is cold is.
+        late = float(round_of) if round_of >= instrument._WARM_UP else 1e9
+        return (late, late + 0.25) if turns[-1] == "GELU" else (late + 0.5, late + 0.75)
+
+    monkeypatch.setattr(instrument, "_once", once)
+    (story,) = run_all([job()])
+    rounds = instrument._WARM_UP + instrument.ROUNDS
+    assert turns == ["GELU", "ReLU"] * rounds
+    told = story.epochs[0].metrics.model_dump()
+    middle = instrument._WARM_UP + (instrument.ROUNDS - 1) / 2
+    assert [told[name] for name in NAMES] == [middle + late for late in (0, 0.25, 0.5, 0.75)]
 
 
 def test_nothing_is_timed_unless_asked_for() -> None:
