@@ -1,5 +1,8 @@
 """born-dead on births drawn with known probabilities."""
 
+import math
+
+import numpy as np
 import pytest
 
 from service.domain.findings import Verdict
@@ -38,6 +41,43 @@ def test_the_formulas_are_those_of_counting() -> None:
     assert lower_bound(1, 3) == upper_bound(1, 3) == pytest.approx(0)
     assert single_input(2, 1) == pytest.approx(3 / 4)
     assert upper_bound(2, 1) == pytest.approx(1 / 2)
+
+
+def alive(depth: int, width: int, draws: int) -> float:
+    """Share of Gaussian networks without biases that some input of a positive and a negative one
+    passes through, by trying."""
+    random = np.random.default_rng(depth * 100 + width)
+    # Of the weights of the first layer only the signs matter to which units see which input.
+    first = random.standard_normal((draws, 1, width))
+    outputs = np.maximum(np.concatenate([first, -first], axis=1), 0)
+    for _ in range(depth - 1):
+        weights = random.standard_normal((draws, width, width))
+        outputs = np.maximum(outputs @ weights, 0)
+    return float((outputs.max(axis=(1, 2)) > 0).mean())
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 5])
+def test_the_lower_bound_is_exact_for_two_layers(width: int) -> None:
+    """By counting: where k units see the positive input and n - k the negative one, every unit of
+    the second layer is dead by a quarter, or by a half where all n see the same one."""
+    dead = sum(
+        math.comb(width, k) * (0.5 if k in (0, width) else 0.25) ** width for k in range(width + 1)
+    )
+    assert lower_bound(2, width) == pytest.approx(dead / 2**width)
+    assert lower_bound(2, width) <= upper_bound(2, width)
+
+
+@pytest.mark.parametrize(("depth", "width"), [(2, 2), (3, 1), (3, 2), (6, 2), (10, 3)])
+def test_the_share_of_networks_that_are_drawn_lies_between_the_bounds(
+    depth: int, width: int
+) -> None:
+    draws = 20_000
+    dead = 1 - alive(depth, width, draws)
+    error = 4 * 0.5 / math.sqrt(draws)
+    assert lower_bound(depth, width) - error <= dead <= upper_bound(depth, width) + error
+    if width == 1:
+        # One unit sees one of the inputs, and each layer after it passes that on by a half.
+        assert lower_bound(depth, width) == upper_bound(depth, width) == 1 - 0.5 ** (depth - 1)
 
 
 def test_it_is_supported_where_births_follow_theory() -> None:

@@ -79,3 +79,16 @@ def test_hits_of_the_kink_are_counted_over_all_epochs_and_seeds() -> None:
     assert not isinstance(counts, str)
     assert not isinstance(real, str)
     assert (counts.value, real.value) == (56, 0)
+    # Of each of 8 seeds all training examples, in each of the 20 steps.
+    (looked,) = {row[3].value for row in table.rows if not isinstance(row[3], str)}
+    examples = round(256 * 0.8)
+    assert looked == 8 * examples * STEPS
+
+
+def test_what_a_constant_step_does_is_told_from_what_it_did() -> None:
+    (told,) = conclude("mse-versus-mae", training(), epochs=STEPS).remarks
+    assert "with 8 features 9 residuals" in told
+    # Gaps fall as 0.7^step until they are as large as the rate: 0.7^10 is 0.028.
+    assert "0.02: 10^-1.7, by -0.1 decades in the second half" in told
+    assert "0.2: 10^-0.7, by 0.0 decades" in told
+    assert told.endswith("With a step that decays to 0: 10^-3.1.")

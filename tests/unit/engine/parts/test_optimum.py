@@ -97,6 +97,21 @@ def test_loss_and_parameters_are_scikit_learns(
     assert found.parameters[:, 0] == pytest.approx(theirs, rel=1e-7, abs=1e-7)
 
 
+@pytest.mark.parametrize("dataset", DATA[1:], ids=str)
+def test_least_absolute_deviations_pass_through_as_many_examples_as_parameters(
+    dataset: dict[str, Any],
+) -> None:
+    """Its optimum is a vertex: the kink lies at the solution, of least squares it does not."""
+    exact = {}
+    for name in ("mae", "mse"):
+        spec = spec_of(dataset, {"name": name})
+        train, found = load(spec).train, solved(spec)
+        design = np.column_stack([train.features, np.ones(train.count)])
+        residuals = np.abs(design @ found.parameters - train.targets)
+        exact[name] = int((residuals < 1e-9 * np.abs(train.targets).max()).sum())
+    assert exact == {"mae": design.shape[1], "mse": 0}
+
+
 @pytest.mark.parametrize("loss", LOSSES, ids=str)
 def test_no_step_from_the_optimum_lowers_the_loss(loss: dict[str, Any]) -> None:
     spec = spec_of(DATA[2], loss)
