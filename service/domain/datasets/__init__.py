@@ -23,6 +23,7 @@ from service.domain.datasets.synthetic import (
     Spirals,
     Synthetic,
     SyntheticAbs,
+    SyntheticBump,
     SyntheticLinear,
     SyntheticSine,
     TwoMoons,
@@ -37,6 +38,7 @@ AnyDataset = Annotated[
     | SyntheticLinear
     | SyntheticAbs
     | SyntheticSine
+    | SyntheticBump
     | TwoMoons
     | Spirals
     | Blobs
@@ -62,6 +64,7 @@ __all__ = [
     "Spirals",
     "Synthetic",
     "SyntheticAbs",
+    "SyntheticBump",
     "SyntheticLinear",
     "SyntheticSine",
     "TwoMoons",

@@ -69,6 +69,18 @@ class SyntheticSine(Synthetic, Regression):
         return 1
 
 
+class SyntheticBump(Synthetic, Regression):
+    """y = exp(-4 x^2) + noise * e, x uniform in [-sqrt 3, sqrt 3]: smooth, and flat but for the
+    middle."""
+
+    name: Literal["bump"]
+    title = "Gaussian bump"
+
+    @property
+    def feature_count(self) -> int:
+        return 1
+
+
 class TwoMoons(Synthetic, Classification):
     name: Literal["two_moons"]
     title = "Two interleaving half circles"

@@ -8,12 +8,13 @@ from service.domain.findings import Verdict
 from tests.studies.synthetic import Job, Measured, Measuring, conclude, statement
 
 
-def falling(power: float, regions: float = 1.0) -> Measuring:
-    """An error of n^power and n^regions + 1 regions, and a little noise."""
+def falling(power: float, regions: float = 1.0, *, bump: float | None = None) -> Measuring:
+    """An error of n^power, of the bump n^bump, and n^regions + 1 regions, and a little noise."""
 
     def measure(job: Job) -> Measured:
         (n,) = job.point["network.hidden"]
-        error = n**power * 10 ** job.random.gauss(0, 0.05)
+        own = bump if bump is not None and job.sweep == "bump" else power
+        error = n**own * 10 ** job.random.gauss(0, 0.05)
         return Measured(
             epochs={"validation_loss": error**2, "linear_regions": round(n**regions) + 1}
         )
@@ -24,26 +25,40 @@ def falling(power: float, regions: float = 1.0) -> Measuring:
 def test_it_is_supported_where_the_error_falls_like_the_best() -> None:
     found = conclude("piecewise-approximation", falling(-2.0))
     assert found.verdict is Verdict.SUPPORTED
-    rate = statement(found, "like the best").estimate
+    rate = statement(found, "On the sine it falls like the best").estimate
     assert rate.value == pytest.approx(-2.0, abs=0.05)
-    assert statement(found, "linear regions").verdict is Verdict.SUPPORTED
+    assert statement(found, "On the sine the trained function").verdict is Verdict.SUPPORTED
 
 
 def test_it_is_refuted_where_training_gives_a_smaller_rate() -> None:
     found = conclude("piecewise-approximation", falling(-1.0))
     assert found.verdict is Verdict.REFUTED
-    assert statement(found, "falls with the number").verdict is Verdict.SUPPORTED
-    assert statement(found, "like the best").verdict is Verdict.REFUTED
+    assert (
+        statement(found, "On the sine the error falls with the number").verdict is Verdict.SUPPORTED
+    )
+    assert statement(found, "On the sine it falls like the best").verdict is Verdict.REFUTED
 
 
 def test_it_is_refuted_where_units_do_not_help() -> None:
     found = conclude("piecewise-approximation", falling(0.3))
-    assert statement(found, "falls with the number").verdict is Verdict.REFUTED
+    assert (
+        statement(found, "On the sine the error falls with the number").verdict is Verdict.REFUTED
+    )
+
+
+def test_each_smooth_target_has_statements_of_its_own() -> None:
+    found = conclude("piecewise-approximation", falling(-2.0, bump=-1.0))
+    assert found.verdict is Verdict.REFUTED
+    assert statement(found, "On the sine it falls like the best").verdict is Verdict.SUPPORTED
+    bump = statement(found, "On the Gaussian bump it falls like the best")
+    assert bump.verdict is Verdict.REFUTED
+    assert bump.estimate.value == pytest.approx(-1.0, abs=0.05)
+    assert statement(found, "On the Gaussian bump the error falls").verdict is Verdict.SUPPORTED
 
 
 def test_units_that_bend_nowhere_show_in_the_regions() -> None:
     found = conclude("piecewise-approximation", falling(-2.0, regions=0.3))
-    assert statement(found, "linear regions").verdict is Verdict.REFUTED
+    assert statement(found, "On the sine the trained function").verdict is Verdict.REFUTED
     assert found.verdict is Verdict.SUPPORTED
 
 

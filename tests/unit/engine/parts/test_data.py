@@ -18,9 +18,9 @@ Array = NDArray[Any]
 ADAPTER: TypeAdapter[Dataset] = TypeAdapter(AnyDataset)
 
 BUNDLED = ("digits", "iris", "wine", "breast_cancer", "diabetes")
-SYNTHETIC = ("linear", "abs", "sine", "two_moons", "spirals", "blobs")
+SYNTHETIC = ("linear", "abs", "sine", "bump", "two_moons", "spirals", "blobs")
 CLASSES = ("digits", "iris", "wine", "breast_cancer", "two_moons", "spirals", "blobs")
-NUMBERS = ("diabetes", "linear", "abs", "sine")
+NUMBERS = ("diabetes", "linear", "abs", "sine", "bump")
 
 
 def dataset(name: str, **changes: Any) -> Dataset:
@@ -263,7 +263,12 @@ class TestSynthetic:
         assert 60 < int((targets > clean).sum()) < 140
 
     @pytest.mark.parametrize(
-        ("name", "function"), [("abs", abs), ("sine", lambda x: math.sin(math.pi * x))]
+        ("name", "function"),
+        [
+            ("abs", abs),
+            ("sine", lambda x: math.sin(math.pi * x)),
+            ("bump", lambda x: math.exp(-4 * x**2)),
+        ],
     )
     def test_targets_are_the_function_of_x_without_noise(self, name: str, function: Any) -> None:
         x, targets = examples(dataset(name, noise=0.0))
@@ -271,7 +276,7 @@ class TestSynthetic:
             [function(v) for v in x.ravel()], abs=1e-15
         )
 
-    @pytest.mark.parametrize("name", ["abs", "sine"])
+    @pytest.mark.parametrize("name", ["abs", "sine", "bump"])
     def test_x_is_uniform_between_minus_and_plus_the_root_of_3(self, name: str) -> None:
         x = examples(dataset(name, size=4000))[0]
         root = math.sqrt(3)
@@ -281,7 +286,7 @@ class TestSynthetic:
         quarters = np.histogram(x, bins=4, range=(-root, root))[0]
         assert np.abs(quarters - 1000).max() < 150
 
-    @pytest.mark.parametrize("name", ["abs", "sine"])
+    @pytest.mark.parametrize("name", ["abs", "sine", "bump"])
     def test_noise_has_the_deviation_asked_for(self, name: str) -> None:
         clean, noisy = (examples(dataset(name, size=4000, noise=s))[1] for s in (0.0, 0.4))
         assert float((noisy - clean).std()) == pytest.approx(0.4, rel=0.05)
