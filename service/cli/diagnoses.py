@@ -6,7 +6,8 @@ from rich.console import RenderableType
 from rich.padding import Padding
 
 from service.cli.text import number, plain, value
-from service.domain.diagnosis import Arm, Diagnosis, Effect, Evidence, Finding, Trial
+from service.domain.diagnosis import Arm, Diagnosis, Effect, Evidence, Finding, Support, Trial
+from service.domain.findings import Verdict
 
 
 def lines(diagnosis: Diagnosis) -> list[RenderableType]:
@@ -26,9 +27,20 @@ def _finding(finding: Finding) -> Iterator[RenderableType]:
         yield _indented(_evidence(one), 4)
     for treatment in finding.treatments:
         changes = ", ".join(f"{path} = {value(to)}" for path, to in treatment.changes.items())
-        study = treatment.support.study
-        told = f"study {study}" if study else treatment.support.source
+        told = _support(treatment.support)
         yield _indented(f"try {treatment.name}: {plain(changes)} ({plain(told)})", 4)
+
+
+def _support(support: Support) -> str:
+    """The study that tests it, with how many of its statements came to what."""
+    if support.study is None:
+        return support.source
+    counts = [
+        f"{count} {verdict.value}"
+        for verdict in Verdict
+        if (count := sum(one.verdict is verdict for one in support.statements))
+    ]
+    return f"study {support.study}" + (f": {', '.join(counts)}" if counts else "")
 
 
 def _evidence(one: Evidence) -> str:

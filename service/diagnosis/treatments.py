@@ -3,8 +3,9 @@ or that does not apply to it, is None."""
 
 from typing import Any
 
+from service.diagnosis.support import support
 from service.domain.activations import Activation
-from service.domain.diagnosis import Support, Treatment
+from service.domain.diagnosis import Treatment
 from service.domain.spec import JobSpec
 
 RECTIFIERS = ("relu", "relu6")
@@ -12,14 +13,13 @@ RECTIFIERS = ("relu", "relu6")
 BOUNDED = ("sigmoid", "tanh", "hardtanh", "softsign")
 """Flat on both sides, so that units saturate."""
 
-_REMEDIES = "remedies"
-
 
 def _treatment(
-    name: str, changes: dict[str, Any], reason: str, source: str, study: str | None = _REMEDIES
+    name: str, changes: dict[str, Any], reason: str, source: str, tested_as: str | None = None
 ) -> Treatment:
-    support = Support(study=study, source=source)
-    return Treatment(name=name, changes=changes, reason=reason, support=support)
+    """`tested_as`: the name under which its support is known, where that is another."""
+    known = support(tested_as or name, source)
+    return Treatment(name=name, changes=changes, reason=reason, support=known)
 
 
 def _activation(spec: JobSpec, name: str, reason: str, source: str) -> Treatment | None:
@@ -38,6 +38,16 @@ def elu(spec: JobSpec) -> Treatment | None:
     return _activation(spec, "elu", reason, "Clevert, Unterthiner and Hochreiter (2016)")
 
 
+def prelu(spec: JobSpec) -> Treatment | None:
+    reason = "the slope below 0 is learned with the weights, and starts at 0.25"
+    return _activation(spec, "prelu", reason, "He, Zhang, Ren and Sun (2015)")
+
+
+def rrelu(spec: JobSpec) -> Treatment | None:
+    reason = "the slope below 0 is drawn anew for every value in training, and is never 0"
+    return _activation(spec, "rrelu", reason, "Xu, Wang, Chen and Li (2015)")
+
+
 def rectifier(spec: JobSpec) -> Treatment | None:
     """relu instead of an activation that is flat on both sides, with the start made for it."""
     if spec.activation.name not in BOUNDED or not spec.network.hidden_widths:
@@ -47,7 +57,6 @@ def rectifier(spec: JobSpec) -> Treatment | None:
         {"activation": {"name": "relu"}, "network.init": {"name": "kaiming_normal"}},
         "its derivative is 1 wherever a unit is active, however large the pre-activation",
         "Glorot, Bordes and Bengio (2011); He et al. (2015)",
-        "vanishing-gradient",
     )
 
 
@@ -72,7 +81,7 @@ def lower_rate(spec: JobSpec, factor: float = 0.1) -> Treatment | None:
         {"optimizer.learning_rate": float(f"{rate * factor:.6g}")},
         "smaller steps throw fewer units, and fewer weights, out of reach of the data",
         "Lu, Shin, Su and Karniadakis (2019) for death; Polyak (1964) for stability",
-        "dying-relu",
+        "lower_rate",
     )
 
 
@@ -83,7 +92,6 @@ def higher_rate(spec: JobSpec, factor: float = 10.0) -> Treatment | None:
         {"optimizer.learning_rate": float(f"{rate * factor:.6g}") if rate else 0.01},
         "the weights have hardly moved",
         "Bengio (2012), Practical recommendations for gradient-based training",
-        None,
     )
 
 
@@ -124,7 +132,6 @@ def fresh_start(spec: JobSpec) -> Treatment | None:
         {"network.init": {"name": name}},
         "biases of 0, and weights of the size that keeps signals and gradients from layer to layer",
         "Glorot and Bengio (2010); He et al. (2015)",
-        "vanishing-gradient",
     )
 
 
@@ -137,7 +144,6 @@ def asymmetric_start(spec: JobSpec) -> Treatment | None:
         {"network.init": {"name": name}},
         "one weight of each unit is drawn to be positive, so that fewer are born dead",
         "Lu, Shin, Su and Karniadakis (2019)",
-        "born-dead",
     )
 
 
@@ -149,7 +155,6 @@ def adam(spec: JobSpec) -> Treatment | None:
         {"optimizer": {"name": "adam", "learning_rate": 0.001}},
         "its steps do not shrink with the gradient",
         "Kingma and Ba (2015)",
-        None,
     )
 
 
@@ -161,7 +166,6 @@ def standard_scaling(spec: JobSpec) -> Treatment | None:
         {"dataset.scaling": "standard"},
         "features of mean 0 and variance 1 keep the first layer's pre-activations in reach",
         "LeCun, Bottou, Orr and Müller (1998)",
-        None,
     )
 
 
@@ -173,7 +177,6 @@ def single_precision(spec: JobSpec) -> Treatment | None:
         {"precision": "float32"},
         f"{spec.precision} overflows earlier, or rounds coarser",
         "Micikevicius et al. (2018)",
-        None,
     )
 
 
@@ -183,7 +186,6 @@ def more_epochs(spec: JobSpec) -> Treatment | None:
         {"epochs": 2 * spec.epochs},
         "the loss was still falling when the training ended",
         "the series itself",
-        None,
     )
 
 
@@ -196,7 +198,6 @@ def fewer_epochs(spec: JobSpec, epochs: int) -> Treatment | None:
         {"epochs": epochs},
         "the validation loss was smallest there",
         "Prechelt (1998)",
-        None,
     )
 
 
@@ -208,7 +209,6 @@ def weight_decay(spec: JobSpec) -> Treatment | None:
         {"optimizer.weight_decay": 0.01},
         "smaller weights fit the noise of the training part less",
         "Krogh and Hertz (1991)",
-        None,
     )
 
 
@@ -222,7 +222,7 @@ def wider(spec: JobSpec) -> Treatment | None:
     else:
         changes = {"network": {"kind": "mlp"}, "activation": {"name": "relu"}}
     reason = "the network may be too small to represent what is asked of it"
-    return _treatment("wider", changes, reason, "Cybenko (1989); Hornik (1991)", None)
+    return _treatment("wider", changes, reason, "Cybenko (1989); Hornik (1991)")
 
 
 def falling_rate(spec: JobSpec) -> Treatment | None:
@@ -233,7 +233,6 @@ def falling_rate(spec: JobSpec) -> Treatment | None:
         {"optimizer.schedule": {"name": "cosine"}},
         "a constant step ends in steps to and fro around a kink; a falling one comes to rest",
         "Loshchilov and Hutter (2017)",
-        "mse-versus-mae",
     )
 
 
@@ -245,7 +244,6 @@ def smaller_batch(spec: JobSpec) -> Treatment | None:
         {"batch_size": spec.batch_size // 2},
         "activations and gradients of a mini-batch take memory in proportion to its size",
         "arithmetic; `?dry_run=true` tells the bytes",
-        None,
     )
 
 
@@ -261,5 +259,4 @@ def other_convention(spec: JobSpec) -> Treatment | None:
         {"activation.derivative_at_zero": value},
         "the twin tells what the convention changed: GET /v1/compare names the step they part in",
         "Bertoin, Bolte, Gerchinovitz and Pauwels (2021)",
-        "relu-at-zero",
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from service.domain.base import DomainModel
+from service.domain.findings import Verdict as StudyVerdict
 from service.domain.metrics import Number
 from service.domain.states import JobStatus, Outcome
 from service.domain.statistics import Interval
@@ -60,6 +61,13 @@ class Evidence(DomainModel):
     note: Annotated[str, Field(description="What the number is")]
 
 
+class StudyStatement(DomainModel):
+    """What a study states, and what became of it."""
+
+    text: str
+    verdict: StudyVerdict
+
+
 class Support(DomainModel):
     """Why a treatment may be expected to help."""
 
@@ -67,6 +75,14 @@ class Support(DomainModel):
         str | None, Field(description="Template of the study that tests it; null: none does")
     ]
     source: Annotated[str, Field(description="Who proposed or found it")]
+    statements: Annotated[
+        list[StudyStatement],
+        Field(
+            default_factory=list,
+            description="What that study states of it, and what the statement came to at standard "
+            "scale (docs/findings.md): there, and not in this training",
+        ),
+    ]
 
 
 class Treatment(DomainModel):

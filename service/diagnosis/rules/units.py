@@ -175,14 +175,16 @@ def _layers_that_die(history: History) -> list[LayerHistory]:
 
 
 def _killed(history: History) -> list[Treatment | None]:
+    """Those of which the study of remedies found that fewer units die."""
     spec = history.job.spec
     return [
         treatments.lower_rate(spec),
         treatments.leaky_relu(spec),
         treatments.batch_norm(spec),
-        treatments.warm_up(spec),
-        treatments.clipping(spec),
+        treatments.prelu(spec),
+        treatments.rrelu(spec),
         treatments.elu(spec),
+        treatments.warm_up(spec),
     ]
 
 
@@ -194,6 +196,8 @@ def _born(history: History) -> list[Treatment | None]:
         treatments.standard_scaling(spec),
         treatments.leaky_relu(spec),
         treatments.batch_norm(spec),
+        treatments.prelu(spec),
+        treatments.rrelu(spec),
         treatments.elu(spec),
     ]
 
