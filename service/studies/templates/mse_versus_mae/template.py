@@ -2,7 +2,6 @@
 by outliers, and whether the derivative of |r| at 0 matters."""
 
 import math
-from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Literal
 
@@ -13,17 +12,24 @@ from service.domain.findings import Estimate, FigureAxis, Kind
 from service.domain.spec import JobSpec
 from service.domain.study import Scale
 from service.domain.sweep import SweepSpec
-from service.studies.evidence import Evidence, Measure, Run, Runs
+from service.studies.evidence import Evidence, Runs
 from service.studies.notebook import Notebook
-from service.studies.sample import Sample
 from service.studies.template import Options, Sweeps, Template, sweep
+from service.studies.templates.mse_versus_mae.measures import (
+    best,
+    changed,
+    hits,
+    late_change,
+    log_gap,
+    mean,
+    residuals,
+    shift,
+    steps_until_near,
+)
 
 _LOSSES = ("mse", "mae")
 _CONVENTIONS = (-1.0, 0.0, 1.0)
-_LEAST = -16.0
-"""log10 of a gap that rounding alone makes."""
 _REACHED = -6.0
-_NEAR = 0.01
 
 _DATA: dict[str, JsonObject] = {
     "linear": {"name": "linear", "features": 8, "noise": 0.1},
@@ -125,14 +131,14 @@ class MseVersusMae(Template[MseVersusMaeOptions]):
         _claim_reach(linear, evidence.runs("clean").where({"loss.name": "mae"}), notebook)
         notebook.claim(
             "Squared error is near its optimum in fewer steps than absolute error.",
-            _best(linear["mae"], _steps_until_near).map(math.log10)
-            - _best(linear["mse"], _steps_until_near).map(math.log10),
+            best(linear["mae"], steps_until_near).map(math.log10)
+            - best(linear["mse"], steps_until_near).map(math.log10),
             quantity="log10 of steps (absolute) over steps (squared) until the gap is below 1%",
             above=0.0,
         )
         notebook.claim(
             "Outliers move the optimum of squared error more than twice as far.",
-            (_shift(evidence, "mse") / _shift(evidence, "mae")).map(math.log10),
+            (shift(evidence, "mse") / shift(evidence, "mae")).map(math.log10),
             quantity="log10 of the weights' relative shift, squared over absolute error",
             above=math.log10(2),
         )
@@ -171,19 +177,19 @@ def _claim_reach(linear: dict[str, Runs], decaying: Runs, notebook: Notebook) ->
     gap = "log10 of the gap at the end, at the best rate"
     notebook.claim(
         "Squared error reaches its optimum with a constant step.",
-        _best(linear["mse"], _log_gap),
+        best(linear["mse"], log_gap),
         quantity=gap,
         below=_REACHED,
     )
     notebook.claim(
         "Absolute error does not, at any of the constant steps.",
-        _best(linear["mae"], _log_gap),
+        best(linear["mae"], log_gap),
         quantity=gap,
         above=_REACHED,
     )
     notebook.claim(
         "A decaying step brings absolute error ten times nearer than the best constant one.",
-        decaying.sample(_log_gap) - _best(linear["mae"], _log_gap),
+        decaying.sample(log_gap) - best(linear["mae"], log_gap),
         quantity="log10 of the gap with cosine decay over that with the best constant step",
         below=-1.0,
         decisive=False,
@@ -193,14 +199,14 @@ def _claim_reach(linear: dict[str, Runs], decaying: Runs, notebook: Notebook) ->
 def _claim_conventions(evidence: Evidence, notebook: Notebook) -> None:
     notebook.claim(
         "On real-valued targets the derivative of |r| at 0 changes nothing.",
-        _changed(evidence.runs("convention-real")),
+        changed(evidence.runs("convention-real")),
         quantity="share of seeds whose final weights depend on the convention",
         below=0.5,
         kind=Kind.SHARE,
     )
     notebook.claim(
         "On integers with many zeros, started from 0, it changes the weights.",
-        _changed(evidence.runs("convention-counts")),
+        changed(evidence.runs("convention-counts")),
         quantity="share of seeds whose final weights depend on the convention",
         above=0.5,
         kind=Kind.SHARE,
@@ -213,7 +219,7 @@ def _show_gaps(options: MseVersusMaeOptions, evidence: Evidence, notebook: Noteb
     for data in _shown(options):
         for loss, runs in evidence.runs(data).by("loss.name").items():
             for rate, at_rate in runs.by("optimizer.learning_rate").items():
-                gaps, steps = at_rate.sample(_log_gap), at_rate.sample(_steps_until_near)
+                gaps, steps = at_rate.sample(log_gap), at_rate.sample(steps_until_near)
                 estimates = [notebook.estimate(gaps), notebook.estimate(steps)]
                 rows.append([data, loss, f"{rate:g}", *estimates])
     notebook.table(
@@ -237,17 +243,14 @@ def _show_gaps(options: MseVersusMaeOptions, evidence: Evidence, notebook: Noteb
 
 def _curve(runs: Runs, epochs: int, notebook: Notebook) -> list[tuple[float, Estimate]]:
     shown = sorted({min(round(1.5**k), epochs) for k in range(60)})
-    return [(step, notebook.estimate(runs.sample(partial(_log_gap, epoch=step)))) for step in shown]
+    return [(step, notebook.estimate(runs.sample(partial(log_gap, epoch=step)))) for step in shown]
 
 
 def _show_shifts(evidence: Evidence, notebook: Notebook) -> None:
     notebook.table(
         "How far outliers move the weights",
         ["loss", "|w' − w| / |w|"],
-        [
-            [loss, notebook.estimate(_shift(evidence, loss), Kind.GEOMETRIC_MEAN)]
-            for loss in _LOSSES
-        ],
+        [[loss, notebook.estimate(shift(evidence, loss), Kind.GEOMETRIC_MEAN)] for loss in _LOSSES],
         note="Geometric mean. Both trainings end with a step that has decayed to 0.",
     )
 
@@ -257,10 +260,9 @@ def _show_conventions(evidence: Evidence, notebook: Notebook) -> None:
     for targets in ("real", "counts"):
         runs = evidence.runs(f"convention-{targets}")
         for convention, at_zero in runs.by("loss.derivative_at_zero").items():
-            hits = notebook.total(at_zero.sample(_hits))
+            counts = [notebook.total(at_zero.sample(measure)) for measure in (hits, residuals)]
             loss = notebook.estimate(at_zero.sample("train_loss"))
-            residuals = notebook.total(at_zero.sample(_residuals))
-            rows.append([targets, f"{convention:g}", hits, residuals, loss])
+            rows.append([targets, f"{convention:g}", *counts, loss])
     notebook.table(
         "Residuals that were exactly 0, by the derivative of |r| there",
         [
@@ -279,7 +281,7 @@ def _tell_of_the_kink(constant: Runs, decayed: Runs, notebook: Notebook) -> None
     spec = JobSpec.model_validate(constant[0].spec)
     features, steps = spec.dataset.feature_count, spec.epochs
     told = [
-        f"{rate:g}: 10^{_mean(runs, _log_gap)}, by {_mean(runs, _late_change)} decades in the "
+        f"{rate:g}: 10^{mean(runs, log_gap)}, by {mean(runs, late_change)} decades in the "
         "second half"
         for rate, runs in constant.by("optimizer.learning_rate").items()
     ]
@@ -289,96 +291,8 @@ def _tell_of_the_kink(constant: Runs, decayed: Runs, notebook: Notebook) -> None
         f"gradient jumps by fixed amounts. The gap after {steps} steps at constant rates (means "
         f"over the seeds; by how much it changed in the second half of the steps tells whether a "
         f"rate still comes nearer or goes to and fro): {'; '.join(told)}. With a step that decays "
-        f"to 0: 10^{_mean(decayed.where({'loss.name': 'mae'}), _log_gap)}."
+        f"to 0: 10^{mean(decayed.where({'loss.name': 'mae'}), log_gap)}."
     )
-
-
-def _mean(runs: Runs, measure: Measure) -> str:
-    values = list(runs.sample(measure).values.values())
-    return f"{math.fsum(values) / len(values):.1f}" if values else "?"
-
-
-def _late_change(run: Run) -> float | None:
-    """Decades by which the gap grew from half of the steps to the end."""
-    half, end = _log_gap(run, len(run.epochs("optimality_gap")) // 2), _log_gap(run)
-    return None if half is None or end is None else end - half
-
-
-def _log_gap(run: Run, epoch: int | None = None) -> float | None:
-    gaps = run.epochs("optimality_gap")
-    at = -1 if epoch is None else epoch
-    gap = gaps[at] if -len(gaps) <= at < len(gaps) else None
-    if gap is None:
-        return None
-    return max(_LEAST, math.log10(gap)) if gap > 0 else _LEAST
-
-
-def _steps_until_near(run: Run) -> float | None:
-    gaps = run.epochs("optimality_gap")
-    if not gaps or gaps[-1] is None:
-        return None
-    # Of the steps, 1 at least: the logarithm of 0 is none.
-    near = (at for at, gap in enumerate(gaps) if gap is not None and gap < _NEAR)
-    return float(max(1, next(near, len(gaps) - 1)))
-
-
-def _best(runs: Runs, measure: Measure) -> Sample:
-    """The smallest over the rates, seed by seed; a rate that diverges is no candidate."""
-    samples = [one.sample(measure) for one in runs.by("optimizer.learning_rate").values()]
-    values: dict[int, float] = {}
-    for sample in samples:
-        for seed, value in sample.values.items():
-            values[seed] = min(value, values.get(seed, math.inf))
-    excluded = {s: why for one in samples for s, why in one.excluded.items() if s not in values}
-    jobs = tuple(sorted({job for one in samples for job in one.jobs}))
-    return Sample(values=dict(sorted(values.items())), excluded=excluded, jobs=jobs)
-
-
-def _weights(run: Run) -> Sequence[float] | None:
-    kept = run.weights()
-    return None if kept is None else [value for name in sorted(kept) for value in kept[name]]
-
-
-def _shift(evidence: Evidence, loss: str) -> Sample:
-    """|w' − w| / |w| between the same data with and without outliers."""
-    clean = {run.seed: run for run in evidence.runs("clean").where({"loss.name": loss})}
-
-    def measure(run: Run) -> float | None:
-        moved, still = _weights(run), _weights(clean[run.seed]) if run.seed in clean else None
-        return (
-            None if moved is None or still is None else math.dist(moved, still) / math.hypot(*still)
-        )
-
-    moved = evidence.runs("moved").where({"loss.name": loss}).sample(measure)
-    jobs = tuple(sorted({*moved.jobs, *(run.job_id for run in clean.values())}))
-    return Sample(values=moved.values, excluded=moved.excluded, jobs=jobs)
-
-
-def _changed(runs: Runs) -> Sample:
-    """1 for each seed whose final weights are not the same to the bit for all conventions."""
-    by_seed: dict[int, list[Sequence[float] | None]] = {}
-    for run in runs:
-        by_seed.setdefault(run.seed, []).append(_weights(run) if run.completed else None)
-    return Sample(
-        values={
-            seed: float(any(one != found[0] for one in found))
-            for seed, found in sorted(by_seed.items())
-            if None not in found
-        },
-        excluded={seed: "not measured" for seed, found in by_seed.items() if None in found},
-        jobs=tuple(sorted(run.job_id for run in runs)),
-    )
-
-
-def _hits(run: Run) -> float | None:
-    counts = run.epochs("loss_kink_hits")
-    return float(sum(count or 0 for count in counts)) if counts else None
-
-
-def _residuals(run: Run) -> float:
-    """That were computed in training: one of each example in every epoch."""
-    spec = JobSpec.model_validate(run.spec)
-    return float(spec.training_examples * spec.epochs)
 
 
 TEMPLATE = MseVersusMae()
