@@ -34,7 +34,7 @@ SICK = past(
 
 
 def treatment(name: str, **changes: Any) -> Treatment:
-    support = Support(study="remedies", source="somebody")
+    support = Support(study="remedies", source="somebody", statements=[])
     return Treatment(name=name, changes=changes, reason="because", support=support)
 
 
