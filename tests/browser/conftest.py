@@ -8,6 +8,7 @@ import pytest
 import redis
 from playwright.sync_api import Browser, Page, expect
 
+from service.db import Database
 from service.settings import Settings
 from tests.browser.chromium import launched
 from tests.browser.complaints import Complaints
@@ -39,6 +40,28 @@ def stack(
         client.flushdb()
     stack = Stack(Settings(home=home, database_url=f"sqlite:///{file}", broker_url=redis_url))
     stack.start_all()
+    yield stack
+    stack.close()
+
+
+@pytest.fixture(scope="package")
+def database(stack: Stack) -> Iterator[Database]:
+    """That of the service, for what a test records by itself."""
+    database = Database(stack.settings.database_url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture(scope="package")
+def empty_stack(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, redis_url: str
+) -> Iterator[Stack]:
+    """The API of a service that nothing was ever asked of."""
+    home = tmp_path_factory.mktemp("empty")
+    url = f"sqlite:///{shutil.copyfile(sqlite_template, home / 'subgrad.sqlite3')}"
+    stack = Stack(Settings(home=home, database_url=url, broker_url=redis_url, queue="empty"))
+    stack.start("service.api")
+    stack.wait_until_listening()
     yield stack
     stack.close()
 

@@ -1,57 +1,25 @@
 """Pages of jobs whose every number is known, because the test recorded them."""
 
+import itertools
 import math
 import random
 import re
-import struct
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from service.db import Database, claims, jobs
-from service.domain.events import EpochEvent, UnitActivity
-from service.domain.states import JobStatus, Outcome
+from service.db import Database
+from service.domain.events import EpochEvent
+from tests.browser.recorded import end, layered, running, told, with_units
 from tests.integration.db.record import epoch, record
-from tests.specs import job_spec
-from tests.stack import Stack
-
-
-@pytest.fixture(scope="module")
-def database(stack: Stack) -> Iterator[Database]:
-    database = Database(stack.settings.database_url)
-    yield database
-    database.dispose()
-
-
-def running(database: Database, **spec: Any) -> tuple[str, dict[str, int]]:
-    """A job that this test holds. The worker never sees it wait."""
-    with database.writing() as session:
-        job_id = jobs.submit(session, job_spec(**spec), []).id
-        claims.claim(session, job_id, worker_id="wrk_test", limit=1, lease_s=600)
-    return job_id, {job_id: 1}
-
-
-def end(database: Database, held: dict[str, int]) -> None:
-    with database.writing() as session:
-        claims.finish(session, held, status=JobStatus.SUCCEEDED, outcome=Outcome.COMPLETED)
-
-
-def told(job_id: str, number: int, **values: Any) -> EpochEvent:
-    """An epoch of which no unit was kept."""
-    return epoch(job_id, number, **values).model_copy(update={"units": []})
 
 
 def _at_level(job_id: str, number: int, level: float) -> EpochEvent:
-    event = told(job_id, number, train_loss=level)
-    layer = event.layers[0].model_copy(update={"grad_norm_mean": level})
-    return event.model_copy(update={"layers": [layer]})
-
-
-def _with_units(event: EpochEvent, dead: list[int]) -> EpochEvent:
-    unit = UnitActivity.of_bytes(0, struct.pack("<4f", 1.0, 1.0, 1.0, 1.0), bytes(dead))
-    return event.model_copy(update={"units": [unit]})
+    event = layered(job_id, number, grad_norm_mean=level)
+    return event.model_copy(
+        update={"metrics": event.metrics.model_copy(update={"train_loss": level})}
+    )
 
 
 def test_a_death_and_a_revival_are_marked_where_they_happened(
@@ -60,7 +28,7 @@ def test_a_death_and_a_revival_are_marked_where_they_happened(
     job_id, held = running(database, epochs=9)
     for number in range(10):
         is_dead = 4 <= number < 7
-        record(database, held, _with_units(epoch(job_id, number), [0, is_dead, 0, 0]))
+        record(database, held, with_units(epoch(job_id, number), [0, is_dead, 0, 0]))
     end(database, held)
     page.goto(f"/jobs/{job_id}")
     expect(page.locator(".map-summary")).to_contain_text("1 deaths (0 at birth), 1 revivals")
@@ -117,6 +85,49 @@ _GROW = """async ([rows, start]) => {
     rows.forEach((row) => grown.push(row));
     return { columns: grown.columns, minimum: grown.minimum, maximum: grown.maximum };
 }"""
+
+
+def test_each_power_of_ten_is_one_step_of_a_logarithmic_axis(
+    page: Page, database: Database
+) -> None:
+    job_id, held = running(database, epochs=9)
+    norms = [1e-3, 1e-2, 1e-1, 1.0, 10.0]
+    for number, norm in enumerate(norms):
+        record(database, held, layered(job_id, number, grad_norm_mean=norm))
+    record(database, held, layered(job_id, 5, grad_norm_mean=0.0))  # has no place on the axis
+    end(database, held)
+    page.goto(f"/jobs/{job_id}")
+    chart = page.locator("figure", has_text="Gradient norm")
+    line = chart.locator(".line").first
+    expect(line).to_have_attribute("d", re.compile("L"))
+    path = re.findall(r"([ML])([\d.]+),([\d.]+)", line.get_attribute("d") or "")
+    assert [pen for pen, _, _ in path] == ["M", "L", "L", "L", "L"]
+    heights = [float(y) for _, _, y in path]
+    steps = [before - after for before, after in itertools.pairwise(heights)]
+    # A path has one decimal: each of two heights may be off by 0.05.
+    assert steps == pytest.approx([(heights[0] - heights[-1]) / 4] * 4, abs=0.11)
+    assert min(steps) > 10
+    ticks = chart.locator("text.tick[text-anchor=end]").all_text_contents()
+    assert {"0.001", "0.01", "0.1", "1", "10"} <= set(ticks)
+
+
+def test_dormant_and_saturated_units_are_shares_of_the_layer(
+    page: Page, database: Database
+) -> None:
+    job_id, held = running(database, epochs=9)
+    for number in range(5):
+        measured = layered(job_id, number, dead=0, dormant=number, saturated=4 - number)
+        record(database, held, measured)
+    record(database, held, layered(job_id, 5, dead=1, dormant=2, saturated=1))
+    end(database, held)
+    page.goto(f"/jobs/{job_id}")
+    for title, last in (("Dead", "25 %"), ("Dormant", "50 %"), ("Saturated", "25 %")):
+        chart = page.get_by_role("img", name=re.compile(f"^{title} units"))
+        expect(chart).to_have_attribute("aria-label", re.compile(f"layer 0: {last} at epoch 5"))
+        chart.focus()
+        page.keyboard.press("Home")
+        first = {"Dead": "0", "Dormant": "0", "Saturated": "100 %"}[title]
+        expect(page.locator(".reading:visible")).to_have_text(re.compile(f"epoch 0 ?{first}"))
 
 
 def test_what_grows_in_the_page_keeps_few_points_and_every_extreme(page: Page) -> None:

@@ -6,12 +6,12 @@ import subprocess
 import sys
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from service.domain.activations import Activation, AnyActivation
 from service.domain.variants import variants
 from tests.browser.complaints import Complaints
-from tests.stack import Stack, digits_spec
+from tests.stack import Stack, digits_spec, wait_for
 
 ACTIVATIONS = variants(AnyActivation, "name", Activation)
 
@@ -88,6 +88,27 @@ def test_the_plan_and_what_is_copied_are_the_services_own(page: Page, stack: Sta
     answer = stack.http.post("/v1/jobs", params={"dry_run": True}, json=spec).json()
     expect(plan).to_contain_text(f"{answer['parameters']:,}")
     expect(plan).to_contain_text(f"{answer['steps']:,}")
+
+
+def test_a_plan_that_comes_late_does_not_take_the_place_of_a_newer_one(page: Page) -> None:
+    settled: list[Request] = []
+
+    def settle(request: Request) -> None:
+        settled.append(request)
+
+    page.on("requestfinished", settle)
+    page.on("requestfailed", settle)
+    held: list[Route] = []
+    page.route("**/v1/jobs?dry_run=true", lambda one: one.continue_() if held else held.append(one))
+    page.goto("/jobs/new")
+    plan = page.get_by_role("region", name="Plan")
+    wait_for(lambda: page.evaluate("1") and held, what="the first plan is asked for")
+    page.fill('[name="/network/hidden"]', "1")
+    expect(plan).to_contain_text("85")
+    held[0].continue_()
+    wait_for(lambda: page.evaluate("1") and held[0].request in settled, what="it is answered")
+    page.evaluate("new Promise((go) => requestAnimationFrame(() => setTimeout(go)))")
+    expect(plan.locator("dd").first).to_have_text("85")
 
 
 def test_what_is_copied_runs_elsewhere(page: Page, stack: Stack) -> None:

@@ -1,111 +1,101 @@
 // Talking to the API: problems as errors, reading again and again, streams that come back.
 
-import { askForKey, headers } from "/static/session.js";
+import { noteStored, tellConnection } from "/static/connection.js";
+import { retryAfterMs, send } from "/static/sending.js";
 import { followStream } from "/static/stream.js";
-import { api } from "/static/urls.js";
 
-const connection = document.querySelector("#connection");
+export { tellConnection };
+
+const AGAIN_MS = 2000;
+const UNSEEN_MS = 15000;
 
 /** The API said no. `errors` are {pointer, detail}. */
 export class Problem extends Error {
-  constructor(document_, status) {
+  constructor(document_, status, waitMs = null) {
     super(document_.detail ?? document_.title ?? `the service answered ${status}`);
     this.status = status;
     this.code = document_.code;
     this.errors = document_.errors ?? [];
+    this.waitMs = waitMs;
   }
 }
 
 /** Nobody answered. */
 export class Unreachable extends Error {}
 
-/** `body` is sent as JSON, a `file` as it is, under the media type given with it. */
-export async function call(url, { method = "GET", body, file, type = "application/json", signal } = {}) {
-  let response;
+/** Whether it may end by itself: nobody answers, or the service cannot, such as while its database
+ * starts again. Too many requests are no error, see sending.js. */
+export const isPassing = (error) => error instanceof Unreachable || (error instanceof Problem && error.status >= 500);
+
+/** What `take` makes of the answer. Raises Problem and Unreachable. */
+async function ask(url, options, take) {
   try {
-    const sent = file ?? (body && JSON.stringify(body));
-    const form = sent === undefined ? {} : { "Content-Type": type };
-    response = await fetch(url, { method, signal, headers: { ...headers(), ...form }, body: sent });
+    const response = await send(url, options);
+    noteStored(response.headers.get("Subgrad-Stored-At"));
+    if (response.ok) return await take(response);
+    throw new Problem((await response.json().catch(() => null)) ?? {}, response.status, retryAfterMs(response));
   } catch (error) {
-    if (error.name === "AbortError") throw error;
+    if (error instanceof Problem || error.name === "AbortError") throw error;
+    if (error instanceof SyntaxError) throw new Unreachable("the service answered with something else than JSON");
     throw new Unreachable("the service does not answer");
   }
-  noteStored(response.headers.get("Subgrad-Stored-At"));
+}
+
+async function parse(response) {
   const text = await response.text();
-  let answer = null;
-  try {
-    answer = text ? JSON.parse(text) : null;
-  } catch {
-    throw new Unreachable(`the service answered ${response.status} with something else than JSON`);
-  }
-  if (response.status === 401) return askForKey(answer?.detail);
-  if (!response.ok) throw new Problem(answer ?? {}, response.status);
-  return answer;
+  return text ? JSON.parse(text) : null;
+}
+
+/** `body` is sent as JSON, a `file` as it is, under the media type given with it. */
+export function call(url, { method = "GET", body, file, type = "application/json", signal } = {}) {
+  const sent = file ?? (body && JSON.stringify(body));
+  return ask(url, { method, signal, headers: sent === undefined ? {} : { "Content-Type": type }, body: sent }, parse);
 }
 
 export const read = (url, signal) => call(url, { signal });
 
-/** Saves what the address answers in another form, such as text/csv. */
+/** Saves what the address answers in another form, such as text/csv. Not for service-worker.js to
+ * keep, hence the mode of caching. */
 export async function download(url, form, name) {
-  const response = await fetch(url, { headers: { ...headers(), Accept: form } });
-  if (response.status === 401) return askForKey((await response.json()).detail);
-  if (!response.ok) throw new Problem(await response.json(), response.status);
-  const address = URL.createObjectURL(await response.blob());
+  const content = await ask(url, { headers: { Accept: form }, cache: "no-store" }, (response) => response.blob());
+  const address = URL.createObjectURL(content);
   Object.assign(document.createElement("a"), { href: address, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(address), 60000);
 }
 
-let lost = false;
-let storedAt = null; // when what is shown was answered, where service-worker.js recalled it
-let watching = null;
-
-/** Tells whether the service answers; every page has the line. */
-export function tellConnection(isLost) {
-  lost = isLost;
-  connection.hidden = !lost && storedAt === null;
-  const shown = storedAt ? ` Shown is what it said last, at ${new Date(storedAt).toLocaleTimeString()}.` : "";
-  const text = connection.hidden ? "" : `The service does not answer.${shown} This page tries again by itself; if it stays so, start it with “make serve”.`;
-  if (connection.textContent !== text) connection.textContent = text;
-}
-
-/** A page that shows stored answers may have nothing left to ask for: so somebody has to look. */
-function noteStored(at) {
-  storedAt = at;
-  if (at === null) return;
-  tellConnection(lost);
-  watching ??= setInterval(async () => {
-    const answers = await fetch(api.alive).then((response) => response.ok, () => false);
-    if (!answers) return;
-    watching = clearInterval(watching) ?? null;
-    storedAt = null;
-    tellConnection(false);
-  }, 2000);
-}
-
 /** Calls `look` now and then again: soon while the page is seen, seldom while it is not. `look`
- * returns the milliseconds until the next time, or null to end. Returns a way to look at once. */
-export function keepLooking(look) {
+ * returns the milliseconds until the next time, or null to end. What passes by itself is waited for;
+ * `failed(error)` shows an error where nothing was seen before, or where it is the end. */
+export function keepLooking(look, failed = () => {}) {
   let timer = null;
-  let turn = 0;
+  let told = null;
+  let hasSeen = false;
+
+  function fail(error) {
+    if ((!hasSeen || !isPassing(error)) && error.message !== told) failed(error);
+    told = error.message; // said once: a screen reader would read it each time
+    tellConnection(isPassing(error) && error);
+    if (isPassing(error)) return Math.max(AGAIN_MS, error.waitMs ?? 0);
+    if (error instanceof Problem) return null;
+    throw error;
+  }
+
   async function again() {
-    const mine = (turn += 1);
     clearTimeout(timer);
-    let wait = 2000;
+    timer = null; // a second turn beside this one would show everything twice
+    let wait = null;
     try {
       wait = await look();
-      if (mine === turn) tellConnection(false);
+      hasSeen = true;
+      told = null;
+      tellConnection(false);
     } catch (error) {
-      if (!(error instanceof Unreachable || (error instanceof Problem && error.status >= 500))) throw error;
-      if (mine === turn) tellConnection(true);
+      wait = fail(error);
     }
-    if (mine !== turn) return;
-    timer = null;
-    if (wait === null) return;
-    timer = setTimeout(again, document.hidden ? Math.max(wait, 15000) : wait);
+    if (wait !== null) timer = setTimeout(again, document.hidden ? Math.max(wait, UNSEEN_MS) : wait);
   }
   document.addEventListener("visibilitychange", () => !document.hidden && timer !== null && again());
   again();
-  return again;
 }
 
 /** A stream of server-sent events, see stream.js. */

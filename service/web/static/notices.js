@@ -1,6 +1,6 @@
 // What a page says where there is nothing to show, or where something went wrong.
 
-import { Problem, Unreachable } from "/static/api.js";
+import { isPassing, Problem, Unreachable } from "/static/api.js";
 import { h } from "/static/dom.js";
 import { page } from "/static/urls.js";
 
@@ -15,7 +15,9 @@ export function failure(error) {
       ? "Is it running? Start it with “make serve”; this page comes back by itself."
       : error instanceof Problem && error.status === 404
         ? ["It may have been deleted. Go to ", h("a", { href: page.jobs() }, "the jobs"), " or ", h("a", { href: page.sweeps() }, "the sweeps"), "."]
-        : "Change the request, or load the page again.";
+        : isPassing(error)
+          ? "The service runs, but what it needs does not: /readyz tells what. This page tries again by itself."
+          : "Change the request, or load the page again.";
   return h("div", { class: "empty bad", role: "alert" }, h("h2", {}, sentence(error.message)), h("p", {}, advice));
 }
 

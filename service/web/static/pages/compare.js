@@ -1,6 +1,6 @@
 // Jobs overlaid: where their specs differ, their curves, the first epoch that tells them apart.
 
-import { keepLooking, read, Unreachable } from "/static/api.js";
+import { keepLooking, read } from "/static/api.js";
 import { LineChart } from "/static/charts.js";
 import { h, setTitle, show } from "/static/dom.js";
 import { count, jobTitle, number, percent, standing, value, words } from "/static/format.js";
@@ -32,20 +32,14 @@ export async function open(main) {
   show(main, h("p", { class: "soft" }, "Loading…"));
   let view = null;
   keepLooking(async () => {
-    try {
-      const found = await read(api.compare(ids, { columns: Object.keys(CURVES), max_points: MOST_POINTS }));
-      if (!view) {
-        view = new Comparison(found);
-        show(main, view.element);
-      }
-      view.update(found);
-      return found.jobs.every((job) => job.finished_at) ? null : 1500;
-    } catch (error) {
-      if (!view) show(main, failure(error));
-      if (error instanceof Unreachable || error.status >= 500) throw error;
-      return null;
+    const found = await read(api.compare(ids, { columns: Object.keys(CURVES), max_points: MOST_POINTS }));
+    if (!view) {
+      view = new Comparison(found);
+      show(main, view.element);
     }
-  });
+    view.update(found);
+    return found.jobs.every((job) => job.finished_at) ? null : 1500;
+  }, (error) => show(main, failure(error)));
 }
 
 /** Names that tell the jobs apart: their own, or else what differs in their specs. */

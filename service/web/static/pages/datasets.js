@@ -1,6 +1,6 @@
 // The data sets that were uploaded, newest first, and the form that uploads one.
 
-import { keepLooking, Problem, read } from "/static/api.js";
+import { keepLooking, read } from "/static/api.js";
 import { h, setTitle, show } from "/static/dom.js";
 import { UploadForm } from "/static/form/upload-form.js";
 import { ago, bytes, count, time } from "/static/format.js";
@@ -41,17 +41,11 @@ export async function open(main) {
   show(main, h("div", { class: "stack" }, h("h1", {}, "Data sets"), form.element, h("div", {}, place, pager)));
   let before = null;
   keepLooking(async () => {
-    try {
-      const { data, next_cursor: next } = await read(api.datasets({ limit: LIMIT, cursor }));
-      const text = JSON.stringify(data);
-      if (text !== before) show(place, data.length ? table(data) : nothing());
-      before = text;
-      show(pager, cursor && h("a", { href: page.datasets() }, "« Newest"), next && h("a", { href: page.datasets({ cursor: next }), rel: "next" }, "Older »"));
-      return LOOK_MS;
-    } catch (error) {
-      if (before === null) show(place, failure(error));
-      if (error instanceof Problem && error.status < 500) return null;
-      throw error;
-    }
-  });
+    const { data, next_cursor: next } = await read(api.datasets({ limit: LIMIT, cursor }));
+    const text = JSON.stringify(data);
+    if (text !== before) show(place, data.length ? table(data) : nothing());
+    before = text;
+    show(pager, cursor && h("a", { href: page.datasets() }, "« Newest"), next && h("a", { href: page.datasets({ cursor: next }), rel: "next" }, "Older »"));
+    return LOOK_MS;
+  }, (error) => show(place, failure(error)));
 }

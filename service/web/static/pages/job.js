@@ -1,6 +1,6 @@
 // One job, live while it runs: curves, unit map, spec, environment, history.
 
-import { call, download, follow, read, tellConnection, Unreachable } from "/static/api.js";
+import { call, download, follow, isPassing, keepLooking, read } from "/static/api.js";
 import { UnitMap } from "/static/charts.js";
 import { h, setTitle, show } from "/static/dom.js";
 import { ago, jobTitle, network, number, percent, seconds, standing, time } from "/static/format.js";
@@ -14,21 +14,14 @@ const DETAIL_SHARE = 4;
 
 export async function open(main, id) {
   show(main, h("p", { class: "soft" }, "Loading…"));
-  for (;;) {
-    try {
-      const epochs = new EpochColumns();
-      const layers = loadLayers(id); // of a long job it takes longest: nothing else waits for it
-      layers.catch(() => {}); // whoever shows them tells
-      const [job] = await Promise.all([read(api.job(id)), epochs.load(id)]);
-      tellConnection(false);
-      return await new JobPage(main, job, epochs).start(layers);
-    } catch (error) {
-      show(main, failure(error));
-      if (!(error instanceof Unreachable)) return;
-      tellConnection(true);
-      await new Promise((go) => setTimeout(go, 2000));
-    }
-  }
+  keepLooking(async () => {
+    const epochs = new EpochColumns();
+    const layers = loadLayers(id); // of a long job it takes longest: nothing else waits for it
+    layers.catch(() => {}); // whoever shows them tells
+    const [job] = await Promise.all([read(api.job(id)), epochs.load(id)]);
+    await new JobPage(main, job, epochs).start(layers);
+    return null;
+  }, (error) => show(main, failure(error)));
 }
 
 class JobPage {
@@ -68,12 +61,12 @@ class JobPage {
     this.#showJob();
     this.#drawEpochs();
     const detail = layers.then((rows) => this.#showDetail(rows)).catch((error) => {
+      if (!isPassing(error)) this.notes.append(failure(error));
       // Of a job that has ended nothing more comes that would bring them: the page begins again.
-      if (this.job.finished_at && error instanceof Unreachable) throw error;
-      this.notes.append(failure(error));
+      else if (this.job.finished_at) throw error;
     });
     if (this.job.finished_at) return void (await detail);
-    const close = follow(api.jobEvents(this.job.id), {
+    follow(api.jobEvents(this.job.id), {
       epoch: (row) => {
         this.epochs.push(row);
         this.#soon();
@@ -83,13 +76,12 @@ class JobPage {
         const job = await read(api.job(this.job.id)).catch(() => null);
         if (job) this.#take(job);
       },
-      end: async (job) => {
+      end: (job) => {
         this.#take(job);
         this.#drawEpochs();
-        await this.#loadDetail().catch((error) => this.notes.append(failure(error)));
+        keepLooking(() => this.#loadDetail().then(() => null), (error) => this.notes.append(failure(error)));
       },
     }, this.epochs.position);
-    addEventListener("pagehide", close);
   }
 
   #take(job) {

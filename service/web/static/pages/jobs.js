@@ -1,6 +1,6 @@
 // The jobs: newest first, filtered by the address, fresh while they are looked at.
 
-import { keepLooking, Problem, read } from "/static/api.js";
+import { keepLooking, read } from "/static/api.js";
 import { sparkline } from "/static/charts.js";
 import { h, setTitle, show } from "/static/dom.js";
 import { ago, count, jobTitle, network, number, percent, standing, time } from "/static/format.js";
@@ -108,7 +108,7 @@ class JobTable {
 
   async #loadSpark(job) {
     const before = sparks.get(job.id)?.key;
-    const made = await sparksOf(job);
+    const made = await sparksOf(job).catch(() => null); // the next look asks again, or knows the job no more
     const row = this.rows.get(job.id);
     if (!row || !made || made.key === before) return;
     row.text = null;
@@ -147,30 +147,24 @@ export async function open(main) {
   const filters = h("div", { class: "filters-place" });
   show(main, h("div", { class: "head" }, h("h1", {}, "Jobs"), table.compare, h("a", { class: "button strong", href: page.newJob() }, "New job")), filters, place, pager);
 
-  const catalog = read(api.catalog).then(({ activations }) => activations.map((one) => one.name), () => []);
-  catalog.then((activations) => show(filters, filterBar(values, activations, (name, value) => go({ [name]: value, cursor: "" }))));
+  keepLooking(async () => {
+    const { activations } = await read(api.catalog);
+    show(filters, filterBar(values, activations.map((one) => one.name), (name, value) => go({ [name]: value, cursor: "" })));
+    return null;
+  });
 
   const wanted = Object.fromEntries([...FILTERS, "cursor"].map((name) => [name, values.get(name)]));
   const isFiltered = FILTERS.some((name) => values.get(name));
   keepLooking(async () => {
-    try {
-      const { data, next_cursor: next } = await read(api.jobs({ ...wanted, limit: LIMIT }));
-      table.update(data);
-      show(place, data.length ? table.element : nothing(isFiltered));
-      show(pager,
-        values.get("cursor") && h("a", { href: page.jobs({ ...Object.fromEntries(values), cursor: "" }), rel: "first" }, "« Newest"),
-        next && h("a", { href: page.jobs({ ...Object.fromEntries(values), cursor: next }), rel: "next" }, "Older »"));
-      await table.loadSparks(data);
-      return data.some((job) => !job.finished_at) ? 1000 : 2500;
-    } catch (error) {
-      if (!(error instanceof Problem) || error.status >= 500) {
-        if (place.querySelector(".soft")) show(place, failure(error));
-        throw error;
-      }
-      show(place, failure(error));
-      return null;
-    }
-  });
+    const { data, next_cursor: next } = await read(api.jobs({ ...wanted, limit: LIMIT }));
+    table.update(data);
+    show(place, data.length ? table.element : nothing(isFiltered));
+    show(pager,
+      values.get("cursor") && h("a", { href: page.jobs({ ...Object.fromEntries(values), cursor: "" }), rel: "first" }, "« Newest"),
+      next && h("a", { href: page.jobs({ ...Object.fromEntries(values), cursor: next }), rel: "next" }, "Older »"));
+    await table.loadSparks(data);
+    return data.some((job) => !job.finished_at) ? 1000 : 2500;
+  }, (error) => show(place, failure(error)));
 }
 
 function nothing(isFiltered) {

@@ -1,6 +1,6 @@
 // A new job: the form, the activation, the plan from a dry run, the spec to copy.
 
-import { call, keepLooking, Problem, read, tellConnection, Unreachable } from "/static/api.js";
+import { call, isPassing, keepLooking, Problem, read, tellConnection } from "/static/api.js";
 import { ActivationPlot } from "/static/charts.js";
 import { h, setTitle, show } from "/static/dom.js";
 import { Exports } from "/static/form/exports.js";
@@ -17,6 +17,7 @@ const EXAMPLE = {
   optimizer: { name: "adam", learning_rate: 0.03 },
 };
 const QUIET_MS = 250;
+const AGAIN_MS = 2000;
 const MOST_UPLOADS = 200;
 
 /** What the form starts from: the job to clone, a job on uploaded data, or the example. */
@@ -31,18 +32,12 @@ export async function open(main) {
   setTitle("New job");
   show(main, h("p", { class: "soft" }, "Loading…"));
   keepLooking(async () => {
-    try {
-      const asked = new URLSearchParams(location.search);
-      const from = asked.get("from");
-      const [catalog, uploads, original] = await Promise.all([read(api.catalog), read(api.datasets({ limit: MOST_UPLOADS })), from && read(api.job(from))]);
-      build(main, { catalog, uploads: uploads.data, original, dataset: asked.get("dataset") });
-      return null;
-    } catch (error) {
-      show(main, failure(error));
-      if (error instanceof Unreachable) throw error;
-      return null;
-    }
-  });
+    const asked = new URLSearchParams(location.search);
+    const from = asked.get("from");
+    const [catalog, uploads, original] = await Promise.all([read(api.catalog), read(api.datasets({ limit: MOST_UPLOADS })), from && read(api.job(from))]);
+    build(main, { catalog, uploads: uploads.data, original, dataset: asked.get("dataset") });
+    return null;
+  }, (error) => show(main, failure(error)));
 }
 
 function build(main, { catalog, uploads, original, dataset }) {
@@ -53,22 +48,31 @@ function build(main, { catalog, uploads, original, dataset }) {
   const said = h("span", { class: "said", role: "status" });
   let form = null;
   let timer = null;
+  let asking = null;
 
   const changed = (spec) => {
     exports_.update(spec);
-    clearTimeout(timer);
-    timer = setTimeout(() => ask(spec), QUIET_MS);
+    askIn(QUIET_MS, spec);
     queueMicrotask(() => plot.update(...Object.values(form.activation)));
   };
-  const ask = async (spec) => {
+  /** Whatever was asked before is given up: an answer that comes late is about another spec. */
+  const askIn = (wait, spec) => {
+    clearTimeout(timer);
+    asking?.abort();
+    asking = new AbortController();
+    timer = setTimeout(ask, wait, spec, asking.signal);
+  };
+  const ask = async (spec, signal) => {
     try {
-      plan.show(await call(api.jobs({ dry_run: true }), { method: "POST", body: spec }));
+      plan.show(await call(api.jobs({ dry_run: true }), { method: "POST", body: spec, signal }));
       form.explain([]);
       tellConnection(false);
     } catch (error) {
+      if (signal.aborted) return;
       plan.fail(error);
-      if (error instanceof Problem) form.explain(error.errors);
-      else tellConnection(true);
+      tellConnection(isPassing(error) && error);
+      if (isPassing(error)) askIn(error.waitMs ?? AGAIN_MS, spec);
+      else form.explain(error.errors ?? []);
     }
   };
   const send = async (event) => {
@@ -118,6 +122,6 @@ class Plan {
   }
 
   fail(error) {
-    show(this.body, h("p", { class: "soft" }, error instanceof Problem ? "No plan yet: the spec cannot run as it stands. The fields say why." : "No plan yet: the service does not answer."));
+    show(this.body, h("p", { class: "soft" }, isPassing(error) ? `No plan yet: ${error.message}` : "No plan yet: the spec cannot run as it stands. The fields say why."));
   }
 }

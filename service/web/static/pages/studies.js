@@ -1,6 +1,6 @@
 // What can be studied, and the studies that there are, newest first.
 
-import { call, keepLooking, Problem, read } from "/static/api.js";
+import { call, keepLooking, read } from "/static/api.js";
 import { h, setTitle, show } from "/static/dom.js";
 import { verdict } from "/static/findings.js";
 import { ago, count, percent, time } from "/static/format.js";
@@ -48,18 +48,12 @@ export async function open(main) {
     h("h1", {}, "Studies"), h("div", {}, place, pager), h("h2", {}, "Claims that can be tested"), claims));
   let before = null;
   keepLooking(async () => {
-    try {
-      const { templates, data, next_cursor: next } = await read(api.studies({ limit: LIMIT, cursor }));
-      if (before === null) show(claims, templates.map(tile));
-      const text = JSON.stringify(data);
-      if (text !== before) show(place, data.length ? table(data) : empty("No studies yet", "Run one of the claims below; a quick one takes less than a minute."));
-      before = text;
-      show(pager, cursor && h("a", { href: page.studies() }, "« Newest"), next && h("a", { href: page.studies({ cursor: next }), rel: "next" }, "Older »"));
-      return data.some((study) => !study.finished_at) ? 1000 : 4000;
-    } catch (error) {
-      if (before === null) show(place, failure(error));
-      if (error instanceof Problem && error.status < 500) return null;
-      throw error;
-    }
-  });
+    const { templates, data, next_cursor: next } = await read(api.studies({ limit: LIMIT, cursor }));
+    if (before === null) show(claims, templates.map(tile));
+    const text = JSON.stringify(data);
+    if (text !== before) show(place, data.length ? table(data) : empty("No studies yet", "Run one of the claims below; a quick one takes less than a minute."));
+    before = text;
+    show(pager, cursor && h("a", { href: page.studies() }, "« Newest"), next && h("a", { href: page.studies({ cursor: next }), rel: "next" }, "Older »"));
+    return data.some((study) => !study.finished_at) ? 1000 : 4000;
+  }, (error) => show(place, failure(error)));
 }

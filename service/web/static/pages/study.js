@@ -1,6 +1,6 @@
 // One study: the claim, where it stands, and once it has ended what it found; made to be printed.
 
-import { call, download, keepLooking, Problem, read } from "/static/api.js";
+import { call, download, keepLooking, read } from "/static/api.js";
 import { LineChart } from "/static/charts.js";
 import { h, setTitle, show } from "/static/dom.js";
 import { decision, estimate, links, region, verdict } from "/static/findings.js";
@@ -17,21 +17,15 @@ export async function open(main, id) {
   const body = h("div", { class: "stack findings" });
   let shown = false;
   keepLooking(async () => {
-    try {
-      const study = await read(api.study(id));
-      const report = study.status === "succeeded" ? await read(api.studyReport(id)) : null;
-      if (!shown) show(main, h("div", { class: "stack" }, head, body));
-      shown = true;
-      setTitle(study.template);
-      show(head, heading(study));
-      show(body, report ? findings(report) : waiting(study), about(study, report));
-      return study.finished_at ? null : LOOK_MS;
-    } catch (error) {
-      if (!shown) show(main, failure(error));
-      if (error instanceof Problem && error.status < 500) return null;
-      throw error;
-    }
-  });
+    const study = await read(api.study(id));
+    const report = study.status === "succeeded" ? await read(api.studyReport(id)) : null;
+    if (!shown) show(main, h("div", { class: "stack" }, head, body));
+    shown = true;
+    setTitle(study.template);
+    show(head, heading(study));
+    show(body, report ? findings(report) : waiting(study), about(study, report));
+    return study.finished_at ? null : LOOK_MS;
+  }, (error) => show(main, failure(error)));
 }
 
 function heading(study) {

@@ -1,6 +1,6 @@
 // One sweep: progress while it runs, results over any two axes, the jobs behind a cell.
 
-import { call, follow, read, tellConnection, Unreachable } from "/static/api.js";
+import { call, follow, isPassing, keepLooking, read } from "/static/api.js";
 import { h, setTitle, show } from "/static/dom.js";
 import { count, jobTitle, number, percent, standing, time, value, words } from "/static/format.js";
 import { action, failure } from "/static/notices.js";
@@ -14,21 +14,14 @@ const REST = "(summarised)";
 
 export async function open(main, id) {
   show(main, h("p", { class: "soft" }, "Loading…"));
-  for (;;) {
-    try {
-      const view = viewOf(new URLSearchParams(location.search));
-      // Without a table the page is built all the same, and asks again.
-      const tabulated = view.columns === REST ? null : readTable(id, view).catch(() => null);
-      const [sweep, catalog, table] = await Promise.all([read(api.sweep(id)), read(api.catalog), tabulated]);
-      tellConnection(false);
-      return await new SweepPage(main, sweep, catalog, view).start(table);
-    } catch (error) {
-      show(main, failure(error));
-      if (!(error instanceof Unreachable)) return;
-      tellConnection(true);
-      await new Promise((go) => setTimeout(go, 2000));
-    }
-  }
+  keepLooking(async () => {
+    const view = viewOf(new URLSearchParams(location.search));
+    // Without a table the page is built all the same, and asks again.
+    const tabulated = view.columns === REST ? null : readTable(id, view).catch(() => null);
+    const [sweep, catalog, table] = await Promise.all([read(api.sweep(id)), read(api.catalog), tabulated]);
+    await new SweepPage(main, sweep, catalog, view).start(table);
+    return null;
+  }, (error) => show(main, failure(error)));
 }
 
 const viewOf = (given) => ({ quantity: given.get("quantity") ?? "validation_metric", rows: given.get("rows"), columns: given.get("columns"), as: given.get("as") ?? "heat" });
@@ -72,7 +65,7 @@ class SweepPage {
     if (table) this.#showTable(table);
     else await this.#loadTable();
     if (sweep.finished_at) return;
-    const close = follow(api.sweepEvents(sweep.id), {
+    follow(api.sweepEvents(sweep.id), {
       progress: (progress) => {
         this.#showStanding({ ...this.sweep, ...progress });
         this.timer ??= setTimeout(async () => {
@@ -80,14 +73,13 @@ class SweepPage {
           this.timer = null;
         }, TABLE_MS);
       },
-      end: async (ended) => {
+      end: (ended) => {
         clearTimeout(this.timer);
         this.members = null;
         this.#showStanding(ended);
-        await this.#loadTable();
+        keepLooking(() => this.#loadTable().then(() => null));
       },
     });
-    addEventListener("pagehide", close);
   }
 
   #showStanding(sweep) {
@@ -131,7 +123,7 @@ class SweepPage {
       h("small", { class: "whole" }, `${meaning}; mean${table.over.length ? ` over ${table.over.join(", ")}` : ""} and 95 % interval.`));
   }
 
-  async #change(name, wanted) {
+  #change(name, wanted) {
     const other = { rows: "columns", columns: "rows" }[name];
     // The two sides change places rather than stand on one axis.
     if (other && wanted === (this.view[other] ?? this.shown?.[other])) this.view[other] = this.view[name] ?? this.shown?.[name];
@@ -140,8 +132,11 @@ class SweepPage {
     this.choice = null;
     show(this.jobs);
     history.replaceState(null, "", page.sweep(this.sweep.id, this.view));
-    await this.#loadTable();
-    this.controls.querySelector(`[name="${name}"]`)?.focus();
+    keepLooking(async () => {
+      await this.#loadTable();
+      this.controls.querySelector(`[name="${name}"]`)?.focus();
+      return null;
+    });
   }
 
   async #loadTable() {
@@ -150,7 +145,7 @@ class SweepPage {
       const table = await readTable(this.sweep.id, this.view, this.axes);
       if (turn === this.turn) this.#showTable(table);
     } catch (error) {
-      if (error instanceof Unreachable) throw error;
+      if (isPassing(error)) throw error;
       show(this.place, failure(error));
     }
   }
@@ -164,22 +159,23 @@ class SweepPage {
     drawn.update(table);
   }
 
-  async #choose(cell) {
+  #choose(cell) {
     this.heat.mark(cell);
     const { rows, columns } = this.table;
     const wanted = [...rows.axes.map((axis, i) => [axis, rows.values[cell[0]][i]]), ...columns.axes.map((axis, i) => [axis, columns.values[cell[1]][i]])];
     const mine = (this.choice = cell);
     show(this.jobs, h("p", { class: "soft" }, "Loading its jobs…"));
-    try {
+    keepLooking(async () => {
       this.members ??= this.#loadMembers();
-      const members = await this.members;
+      const members = await this.members.catch((error) => {
+        this.members = null;
+        throw error;
+      });
       const found = members.filter(({ spec }) => wanted.every(([axis, one]) => matches(one, at(spec, axis))));
       if (mine === this.choice) show(this.jobs, this.#cellJobs(wanted, found));
       if (!this.sweep.finished_at) this.members = null; // they change
-    } catch (error) {
-      this.members = null;
-      show(this.jobs, failure(error));
-    }
+      return null;
+    }, (error) => mine === this.choice && show(this.jobs, failure(error)));
   }
 
   async #loadMembers() {

@@ -1,6 +1,6 @@
 // The sweeps, newest first.
 
-import { keepLooking, Problem, read } from "/static/api.js";
+import { keepLooking, read } from "/static/api.js";
 import { h, setTitle, show } from "/static/dom.js";
 import { ago, count, percent, time, value } from "/static/format.js";
 import { empty, failure } from "/static/notices.js";
@@ -47,19 +47,13 @@ export async function open(main) {
   show(main, h("div", { class: "head" }, h("h1", {}, "Sweeps")), place, pager);
   let before = null;
   keepLooking(async () => {
-    try {
-      const { data, next_cursor: next } = await read(api.sweeps({ limit: LIMIT, cursor }));
-      const text = JSON.stringify(data);
-      if (text !== before) show(place, data.length ? table(data) : nothing());
-      before = text;
-      show(pager, cursor && h("a", { href: page.sweeps() }, "« Newest"), next && h("a", { href: page.sweeps({ cursor: next }), rel: "next" }, "Older »"));
-      return data.some((sweep) => !sweep.finished_at) ? 1000 : 4000;
-    } catch (error) {
-      if (before === null) show(place, failure(error));
-      if (error instanceof Problem && error.status < 500) return null;
-      throw error;
-    }
-  });
+    const { data, next_cursor: next } = await read(api.sweeps({ limit: LIMIT, cursor }));
+    const text = JSON.stringify(data);
+    if (text !== before) show(place, data.length ? table(data) : nothing());
+    before = text;
+    show(pager, cursor && h("a", { href: page.sweeps() }, "« Newest"), next && h("a", { href: page.sweeps({ cursor: next }), rel: "next" }, "Older »"));
+    return data.some((sweep) => !sweep.finished_at) ? 1000 : 4000;
+  }, (error) => show(place, failure(error)));
 }
 
 const table = (sweeps) =>
