@@ -16,9 +16,29 @@ const python = (value, indent = "") => {
   return `{\n${inner.join("\n")}\n${indent}}`;
 };
 
+/** Where keys are needed, the text names the variable that holds one. Never the key itself: what is
+ * copied is pasted into notes, chats and repositories. */
+const KEY_HINT = "It reads your API key from the environment variable SUBGRAD_API_KEY.";
+
+/** A command that posts the body as JSON. */
+export function curl(url, body) {
+  const shown = key() ? '-H "Authorization: Bearer $SUBGRAD_API_KEY" ' : "";
+  return `curl -s ${location.origin}${url} ${shown}-H 'Content-Type: application/json' -d '${json(body).replaceAll("'", "'\\''")}'`;
+}
+
+/** A sentence about the key, where one is needed; else null. */
+export const keyHint = () => (key() ? KEY_HINT : null);
+
+/** As a program that posts the body and says the id of what was made. */
+function program(url, body) {
+  const [imports, shown] = key() ? ["import os\n\n", 'headers = {"Authorization": f"Bearer {os.environ[\'SUBGRAD_API_KEY\']}"}\n'] : ["", ""];
+  const asked = `"${location.origin}${url}", json=spec${key() ? ", headers=headers" : ""}`;
+  return `${imports}import httpx\n\nspec = ${python(body)}\n${shown}job = httpx.post(${asked}).raise_for_status().json()\nprint(job["id"])`;
+}
+
 const FORMS = {
-  curl: (spec) => `curl -s ${location.origin}${api.jobs()} ${key() ? '-H "Authorization: Bearer $SUBGRAD_API_KEY" ' : ""}-H 'Content-Type: application/json' -d '${json(spec).replaceAll("'", "'\\''")}'`,
-  Python: (spec) => `import httpx\n\nspec = ${python(spec)}\njob = httpx.post("${location.origin}${api.jobs()}", json=spec).raise_for_status().json()\nprint(job["id"])`,
+  curl: (spec) => curl(api.jobs(), spec),
+  Python: (spec) => program(api.jobs(), spec),
   JSON: json,
 };
 
@@ -26,15 +46,17 @@ export class Exports {
   constructor() {
     this.form = "curl";
     this.text = h("pre", { tabindex: 0, "aria-label": "The spec, to copy" });
+    this.hint = h("p", { class: "soft" }, keyHint());
     this.said = h("span", { class: "said", role: "status" });
     const copy = h("button", { type: "button", onclick: () => this.#copy() }, "Copy");
     this.tabs = Object.keys(FORMS).map((name) => h("button", { type: "button", "aria-pressed": String(name === this.form), onclick: () => this.#choose(name) }, name));
-    this.element = h("section", { class: "card", "aria-label": "Copy as" }, h("div", { class: "head" }, h("h2", {}, "Copy as"), this.tabs, copy, this.said), this.text);
+    this.element = h("section", { class: "card", "aria-label": "Copy as" }, h("div", { class: "head" }, h("h2", {}, "Copy as"), this.tabs, copy, this.said), this.text, this.hint);
   }
 
   update(spec) {
     this.spec = spec;
     show(this.text, FORMS[this.form](spec));
+    this.hint.hidden = !keyHint() || this.form === "JSON";
   }
 
   #choose(name) {

@@ -2,6 +2,7 @@
 
 import { keepLooking, read } from "/static/api.js";
 import { h, setTitle, show } from "/static/dom.js";
+import { curl, keyHint } from "/static/form/exports.js";
 import { ago, count, percent, time, value } from "/static/format.js";
 import { empty, failure } from "/static/notices.js";
 import { api, page } from "/static/urls.js";
@@ -63,7 +64,6 @@ const table = (sweeps) =>
     h("tbody", {}, sweeps.map(row))));
 
 function nothing() {
-  const body = JSON.stringify(EXAMPLE, null, 2);
-  return empty("No sweeps yet", "A sweep trains a job for each combination of values. Paste this into a terminal:",
-    h("pre", { tabindex: 0 }, `curl -s ${location.origin}${api.sweeps()} -H 'Content-Type: application/json' -d '${body}'`));
+  return empty("No sweeps yet", "A sweep trains a job for each combination of values. Paste this into a terminal. ", keyHint(),
+    h("pre", { tabindex: 0 }, curl(api.sweeps(), EXAMPLE)));
 }
