@@ -1,8 +1,11 @@
 """Numbers, times and names as people read them."""
 
+import datetime
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
+
+from tests.stack import Stack
 
 DEEP = {"kind": "mlp", "hidden": [32] * 20}
 WIDENING = {"kind": "mlp", "hidden": [16, 32, 64]}
@@ -53,3 +56,33 @@ def test_axes_are_described_in_few_words(page: Page) -> None:
         return axes.map(([axis]) => describeAxis(axis));
     }"""
     assert page.evaluate(describe, AXES) == [says for _, says in AXES]
+
+
+NOW = datetime.datetime(2026, 11, 26, 15, 4, 5, tzinfo=datetime.UTC)
+TIMES: list[tuple[str, str | None, str]] = [
+    ("time", "2026-11-26T15:04:05Z", "26 Nov 2026, 16:04:05"),
+    ("time", "2026-07-01T23:30:00.250Z", "2 Jul 2026, 01:30:00"),
+    ("time", None, "–"),
+    ("ago", "2026-11-26T15:04:01Z", "now"),
+    ("ago", "2026-11-26T15:04:06Z", "now"),  # their clock is ahead of ours
+    ("ago", "2026-11-26T15:03:25Z", "40 s ago"),
+    ("ago", "2026-11-26T14:54:05Z", "10 min ago"),
+    ("ago", "2026-11-26T05:04:05Z", "10 h ago"),
+    ("ago", "2026-11-25T15:04:04Z", "25 Nov 2026, 16:04:04"),
+]
+
+
+def test_times_are_those_of_the_readers_clock(browser: Browser, stack: Stack) -> None:
+    context = browser.new_context(
+        base_url=str(stack.http.base_url), locale="en-GB", timezone_id="Europe/Berlin"
+    )
+    page = context.new_page()
+    page.clock.set_fixed_time(NOW)
+    page.goto("/signin")
+    write = """async (times) => {
+        const format = await import("/static/format.js");
+        return times.map(([call, given]) => format[call](given));
+    }"""
+    written = page.evaluate(write, TIMES)
+    context.close()
+    assert written == [says for *_, says in TIMES]
