@@ -122,14 +122,14 @@ function filterBar(values, activations, change) {
     h("select", { name, onchange: (event) => change(name, event.target.value) },
       h("option", { value: "" }, "any"),
       options.map((option) => h("option", { value: option, selected: values.get(name) === option }, option.replaceAll("_", " ")))));
-  const name = h("input", { name: "name", type: "search", value: values.get("name") ?? "", placeholder: "exact name", maxlength: 200,
+  const name = h("input", { name: "name", type: "search", value: values.get("name") ?? "", placeholder: "the whole name", maxlength: 200,
     onchange: (event) => change("name", event.target.value.trim()) });
   const sweep = values.get("sweep_id");
   return h("form", { class: "filters", role: "search", "aria-label": "Filter jobs", onsubmit: (event) => {
     event.preventDefault();
     change("name", name.value.trim());
   } },
-    pick("status", STATUSES), pick("outcome", ["completed", "diverged"]), pick("activation", activations), h("label", {}, "Name ", name),
+    pick("status", STATUSES), pick("outcome", ["completed", "diverged"]), pick("activation", activations), h("label", {}, "Exact name ", name),
     sweep && h("span", { class: "tag" }, "of ", h("a", { href: page.sweep(sweep) }, "one sweep"), " ",
       h("button", { type: "button", class: "plain", "aria-label": "Show jobs of every sweep", onclick: () => change("sweep_id", "") }, "✕")));
 }
