@@ -9,10 +9,10 @@ self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 
 /** Pages and their files, and what the API answers to anybody: not what it answers to the holder of
- * a key, which the next user of this browser must not find here. */
+ * a key, which the next user of this browser must not find here, and no exports, which may be large. */
 function isKept(request) {
   const { origin, pathname } = new URL(request.url);
-  if (request.method !== "GET" || origin !== self.location.origin || request.headers.has("Authorization")) return false;
+  if (request.method !== "GET" || origin !== self.location.origin || request.headers.has("Authorization") || request.cache === "no-store") return false;
   if (pathname.startsWith("/docs") || pathname === "/healthz") return false;
   return request.mode === "navigate" || ["*/*", "application/json"].includes(request.headers.get("Accept"));
 }

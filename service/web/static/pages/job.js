@@ -11,6 +11,12 @@ import { api, page } from "/static/urls.js";
 
 const DETAIL_MS = 1200;
 const DETAIL_SHARE = 4;
+/** What the service writes a series as. Without pyarrow it says so when Parquet is asked for. */
+const FORMS = {
+  CSV: ["text/csv", "csv"],
+  Parquet: ["application/vnd.apache.parquet", "parquet"],
+  JSON: ["application/json", "json"],
+};
 
 export async function open(main, id) {
   show(main, h("p", { class: "soft" }, "Loading…"));
@@ -146,7 +152,6 @@ class JobPage {
 
   #actions() {
     const { job } = this;
-    const csv = (what, url) => action(`${what} as CSV`, () => download(url, "text/csv", `${job.id}-${what.toLowerCase()}.csv`));
     return [
       !job.finished_at && action("Cancel", async () => this.#take(await call(api.cancelJob(job.id), { method: "POST" })), { kind: "danger" }),
       ["failed", "cancelled"].includes(job.status) && action("Retry", async () => {
@@ -155,10 +160,21 @@ class JobPage {
       }, { kind: "strong" }),
       h("a", { class: "button", href: page.newJob({ from: job.id }) }, "Clone with changes"),
       job.sweep_id && h("a", { class: "button", href: page.sweep(job.sweep_id) }, "Its sweep"),
-      job.summary && csv("Epochs", api.epochs(job.id)),
-      job.summary && csv("Layers", api.layers(job.id)),
+      job.summary && this.#seriesExports(),
       job.status === "succeeded" && action("Weights", () => download(api.weights(job.id), "*/*", `${job.id}.safetensors`)),
     ];
+  }
+
+  /** The form stays chosen while the job goes on, so its list is made once. */
+  #seriesExports() {
+    const { id } = this.job;
+    this.form ??= h("select", {}, Object.keys(FORMS).map((name) => h("option", {}, name)));
+    const save = (what, url) => action(what, () => {
+      const [type, ending] = FORMS[this.form.value];
+      return download(url, type, `${id}-${what.toLowerCase()}.${ending}`);
+    });
+    return h("span", { class: "action", role: "group", "aria-label": "Export" },
+      h("label", {}, "Export as ", this.form), save("Epochs", api.epochs(id)), save("Layers", api.layers(id)));
   }
 
   #notes() {
