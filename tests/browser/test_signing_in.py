@@ -1,7 +1,10 @@
 """Where keys are needed: signing in, out, and what becomes of a key that ends."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +16,8 @@ from playwright.sync_api import Browser, Page, expect
 from service.db import Database, keys
 from service.domain.access import ApiKey, Scope
 from service.settings import Settings
-from tests.browser.test_quality import _AXE, _SERIOUS
+from tests.browser.axe import serious
+from tests.browser.test_quality import VIEWS
 from tests.stack import Stack, digits_spec
 
 
@@ -64,9 +68,11 @@ def test_a_visitor_signs_in_and_follows_a_job_live(
     job_id = stack.post(digits_spec(epochs=2))
     visitor.goto(f"/jobs/{job_id}")
     visitor.wait_for_url(re.compile("/signin"))
-    visitor.evaluate(_AXE)
-    found = visitor.evaluate("axe.run()")["violations"]
-    assert [one["id"] for one in found if one["impact"] in _SERIOUS] == []
+    expect(visitor.get_by_label("API key")).to_be_visible()
+    for width, scheme in VIEWS:
+        visitor.set_viewport_size({"width": width, "height": 768})
+        visitor.emulate_media(color_scheme=scheme)
+        assert serious(visitor) == [], f"{width} pixels, {scheme}"
 
     sign_in(visitor, "sgk_000000000000_" + "A" * 43)
     expect(visitor.locator("#key-wrong")).to_have_text("There is no such key.")
@@ -104,3 +110,45 @@ def test_the_way_back_leads_nowhere_else(visitor: Page, keyed: tuple[Stack, Data
     sign_in(visitor, keyed[2])
     visitor.wait_for_url(re.compile("/$"))
     assert httpx.URL(visitor.url).host == "127.0.0.1"
+
+
+def test_what_is_copied_takes_the_key_from_the_environment(
+    visitor: Page, keyed: tuple[Stack, Database, str]
+) -> None:
+    stack, _, token = keyed
+    visitor.goto("/jobs/new")
+    sign_in(visitor, token)
+    visitor.wait_for_url(re.compile("/jobs/new$"))
+    text = visitor.get_by_label("The spec, to copy")
+    hint = visitor.get_by_text("environment variable SUBGRAD_API_KEY")
+    for form, start in (("curl", ["sh", "-c"]), ("Python", [sys.executable, "-c"])):
+        visitor.get_by_role("button", name=form, exact=True).click()
+        program = text.inner_text()
+        assert token not in program
+        expect(hint).to_be_visible()
+        (job_id,) = set(re.findall("job_[0-9a-f]{32}", run([*start, program], token)))
+        assert stack.job(job_id)["spec"]["optimizer"]["name"] == "adam", form
+    visitor.get_by_role("button", name="JSON", exact=True).click()
+    expect(hint).to_be_hidden()
+
+
+def test_the_first_sweep_takes_the_key_from_the_environment(
+    visitor: Page, keyed: tuple[Stack, Database, str]
+) -> None:
+    stack, _, token = keyed
+    visitor.goto("/sweeps")
+    sign_in(visitor, token)
+    expect(visitor.locator(".empty")).to_contain_text("environment variable SUBGRAD_API_KEY")
+    program = visitor.locator(".empty pre").inner_text()
+    assert token not in program
+    run(["sh", "-c", program], token)
+    (sweep,) = stack.http.get("/v1/sweeps").raise_for_status().json()["data"]
+    expect(visitor.get_by_role("link", name=sweep["name"])).to_be_visible()
+
+
+def run(program: list[str], token: str) -> str:
+    """What the program says where the key is in its environment."""
+    environment = os.environ | {"SUBGRAD_API_KEY": token}
+    return subprocess.run(
+        program, env=environment, capture_output=True, text=True, check=True, timeout=60
+    ).stdout

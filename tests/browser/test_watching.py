@@ -114,18 +114,39 @@ def test_a_chart_is_read_by_the_keyboard(page: Page, stack: Stack) -> None:
     expect(reading).to_contain_text(f"{losses[3]:.4g}")
 
 
-def test_what_is_exported_is_the_services_csv(page: Page, stack: Stack) -> None:
+def test_what_is_exported_is_what_the_service_writes(page: Page, stack: Stack) -> None:
     job_id = stack.post(digits_spec())
     stack.ended(job_id)
     page.goto(f"/jobs/{job_id}")
-    with page.expect_download() as download:
-        page.click("text=Epochs as CSV")
-    csv = stack.http.get(f"/v1/jobs/{job_id}/epochs", headers={"Accept": "text/csv"}).text
-    assert download.value.path().read_bytes().decode() == csv
+    page.wait_for_function("() => navigator.serviceWorker.controller !== null")
+    types = {
+        "CSV": "text/csv",
+        "Parquet": "application/vnd.apache.parquet",
+        "JSON": "application/json",
+    }
+    for form, accepted in types.items():
+        page.get_by_label("Export as").select_option(form)
+        for what in ("Epochs", "Layers"):
+            with page.expect_download() as download:
+                page.get_by_role("button", name=what).click()
+            name = f"{job_id}-{what.lower()}.{form.lower()}"
+            assert download.value.suggested_filename == name
+            url = f"/v1/jobs/{job_id}/{what.lower()}"
+            told = stack.http.get(url, headers={"Accept": accepted}).raise_for_status()
+            assert download.value.path().read_bytes() == told.content, name
     with page.expect_download() as download:
         page.get_by_role("button", name="Weights").click()
     weights = stack.http.get(f"/v1/jobs/{job_id}/weights").raise_for_status().content
     assert download.value.path().read_bytes() == weights
+    # Large as they may be, the browser does not keep them for when the service is away.
+    kept: list[str] = page.evaluate(
+        """async () => {
+            const cache = await caches.open("subgrad");
+            return (await cache.keys()).map(({ url }) => url);
+        }"""
+    )
+    assert kept
+    assert [url for url in kept if url.endswith(("/epochs", "/layers", "/weights"))] == []
 
 
 def test_two_jobs_are_compared(page: Page, stack: Stack) -> None:
@@ -194,8 +215,33 @@ def test_a_sweep_is_followed_and_leads_to_its_jobs(page: Page, stack: Stack) -> 
     expect(page.locator(".heat tbody th").first).to_have_text("relu")
     page.click("text=Lines")
     expect(page.locator(".chart .line")).to_have_count(2)
+    expect(page.locator(".chart .band")).to_have_count(2)
     page.reload()
     expect(page.locator(".chart .line")).to_have_count(2)
+    expect(page.locator(".chart .band")).to_have_count(2)
+
+
+def test_a_sweep_is_cancelled_and_taken_up_again(page: Page, stack: Stack) -> None:
+    body = {"base": digits_spec(epochs=9000), "axes": {"seed": {"range": 3}}}
+    sweep = stack.http.post("/v1/sweeps", json=body).raise_for_status().json()["id"]
+
+    def counts() -> dict[str, int]:
+        found: dict[str, int] = stack.http.get(f"/v1/sweeps/{sweep}").json()["counts"]
+        return {state: many for state, many in found.items() if many}
+
+    page.goto(f"/sweeps/{sweep}")
+    status = page.locator(".head .status")
+    expect(page.get_by_role("button", name="Retry failed and cancelled")).to_have_count(0)
+    page.get_by_role("button", name="Cancel").click()
+    expect(status).to_have_text("cancelled")
+    assert counts() == {"cancelled": 3}
+    expect(page.get_by_role("button", name="Cancel", exact=True)).to_have_count(0)
+    page.get_by_role("button", name="Retry failed and cancelled").click()
+    expect(status).to_have_text(re.compile("queued|running"))
+    page.get_by_role("button", name="Cancel").click()
+    expect(status).to_have_text("cancelled")
+    jobs = stack.http.get("/v1/jobs", params={"sweep_id": sweep}).json()["data"]
+    assert {job["status"] for job in jobs} == {"cancelled"}
 
 
 def test_the_pages_come_back_after_a_restart_of_the_service(
