@@ -11,6 +11,7 @@ from sqlalchemy import (
     and_,
     cast,
     delete,
+    func,
     insert,
     literal,
     select,
@@ -271,12 +272,24 @@ def end_queued(
 
 
 def forget_earlier_attempts(session: Session, job_ids: list[str]) -> None:
-    """Removes what earlier attempts measured beyond the last one, and checkpoints. Call it in the
-    transaction that ends the jobs: all rows of an ended job are of its last attempt."""
+    """Removes checkpoints, and what was measured by attempts before the last one that measured
+    anything: one that ended between its claim and its first epoch takes nothing away. Call it in
+    the transaction that ends the jobs: all rows of an ended job are of one attempt."""
     session.execute(delete(CheckpointRow).where(CheckpointRow.job_id.in_(job_ids)))
-    again = select(JobRow.id, JobRow.attempt).where(JobRow.id.in_(job_ids), JobRow.attempt > 1)
-    for job_id, attempt in session.execute(again).all():
-        forget(session, [job_id], before_attempt=attempt)
+    again = select(JobRow.id).where(JobRow.id.in_(job_ids), JobRow.attempt > 1)
+    for job_id in session.scalars(again).all():
+        newest = (
+            select(EpochRow.attempt, func.max(EpochRow.epoch).label("epoch"))
+            .where(EpochRow.job_id == job_id)
+            .group_by(EpochRow.attempt)
+            .order_by(EpochRow.attempt.desc())
+            .limit(1)
+        )
+        if (kept := session.execute(newest).first()) is not None:
+            forget(session, [job_id], before_attempt=kept.attempt)
+            # The claim had set it back, as if nothing were measured.
+            shown = update(JobRow).where(JobRow.id == job_id)
+            session.execute(shown.values(last_epoch=kept.epoch))
 
 
 def status_changes(session: Session, job_id: str, *, after_seq: int = 0) -> list[StatusChange]:

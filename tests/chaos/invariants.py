@@ -59,7 +59,10 @@ def _check_rows(session: Session, job: Job, wanted: Numbers) -> None:
     for table in _METRIC_TABLES:
         query = text(f"SELECT DISTINCT attempt FROM {table} WHERE job_id = :id")  # noqa: S608
         attempts = set(session.scalars(query, {"id": job.id}))
-        assert attempts <= {job.attempt}, (job.id, table, attempts)
+        # One that was cancelled between its claim and its first epoch has those of the one before.
+        assert len(attempts) <= 1, (job.id, table, attempts)
+        if job.status is JobStatus.SUCCEEDED:
+            assert attempts <= {job.attempt}, (job.id, table, attempts)
 
 
 def stored_numbers(session: Session, job_id: str) -> Numbers:

@@ -1,5 +1,7 @@
 """Cancelling, in each state that a job can be in."""
 
+from collections.abc import Callable
+
 import pytest
 
 from service.db import Database, claims
@@ -106,3 +108,59 @@ def test_what_was_measured_before_is_kept(database: Database) -> None:
     cancel(database, job_id)
     finish(database, held, JobStatus.CANCELLED)
     assert rows(database, "SELECT epoch FROM epoch_metrics ORDER BY epoch") == [(0,), (1,)]
+
+
+def retaken(database: Database) -> tuple[str, dict[str, int]]:
+    """A job that measured three epochs and was claimed again, but has not begun again."""
+    job_id, held = running(database)
+    record(database, held, *(epoch(job_id, number, train_loss=0.5) for number in range(3)))
+    hand_back(database, held)
+    return job_id, take(database, job_id)
+
+
+def cancel_as_its_worker_does(database: Database, job_id: str, held: dict[str, int]) -> None:
+    cancel(database, job_id)
+    finish(database, held, JobStatus.CANCELLED)
+
+
+def cancel_and_lose_the_worker(database: Database, job_id: str, held: dict[str, int]) -> None:
+    cancel(database, job_id)
+    lapse(database, *held)
+    reap(database)
+
+
+def lose_the_last_worker(database: Database, job_id: str, held: dict[str, int]) -> None:
+    lapse(database, *held)
+    reap(database, max_attempts=1)
+
+
+@pytest.mark.parametrize(
+    "end", [cancel_as_its_worker_does, cancel_and_lose_the_worker, lose_the_last_worker]
+)
+def test_an_attempt_that_measured_nothing_yet_takes_nothing_away(
+    database: Database, end: Callable[[Database, str, dict[str, int]], None]
+) -> None:
+    job_id, held = retaken(database)
+    end(database, job_id, held)
+    job = find(database, job_id)
+    assert job.is_terminal
+    assert job.attempt == 2
+    for table in ("epoch_metrics", "layer_metrics", "unit_activity"):
+        assert rows(database, f"SELECT attempt, epoch FROM {table} ORDER BY epoch") == [  # noqa: S608
+            (1, 0),
+            (1, 1),
+            (1, 2),
+        ]
+    assert job.summary is not None
+    assert (job.summary.epoch, job.summary.train_loss) == (2, 0.5)
+    assert job.progress > 0
+
+
+def test_one_that_had_begun_again_leaves_its_own_alone(database: Database) -> None:
+    job_id, held = retaken(database)
+    record(database, held, epoch(job_id, 0, train_loss=0.5))
+    cancel_as_its_worker_does(database, job_id, held)
+    assert rows(database, "SELECT attempt, epoch FROM epoch_metrics") == [(2, 0)]
+    summary = find(database, job_id).summary
+    assert summary is not None
+    assert summary.epoch == 0
