@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from sqlalchemy import BigInteger, Column, LargeBinary, String, Table
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from service.db.tables import Base
@@ -55,19 +56,26 @@ def _copy(session: Session, table: Table, rows: Rows) -> bool:
     or an attempt that is not the first."""
     names = list(rows[0])
     columns = ", ".join(table.columns[name].name for name in names)
-    taken = session.get_bind().dialect.loaded_dbapi.IntegrityError
+    # Binary: the server, which has more to do than we, need not read numbers from text.
+    into = f"COPY {table.name} ({columns}) FROM STDIN WITH (FORMAT BINARY)"
+    dialect = session.get_bind().dialect
+    driver_errors = dialect.loaded_dbapi
     try:
         with session.begin_nested():
             driver: Any = session.connection().connection.driver_connection
-            # Binary: the server, which has more to do than we, need not read numbers from text.
-            into = f"COPY {table.name} ({columns}) FROM STDIN WITH (FORMAT BINARY)"
             with driver.cursor() as cursor, cursor.copy(into) as copy:
                 copy.set_types([_binary_type(table.columns[name]) for name in names])
                 in_order = itemgetter(*names)
                 for row in rows:
                     copy.write_row(in_order(row))
-    except taken:
+    except driver_errors.IntegrityError:
         return False
+    except driver_errors.Error as error:
+        # COPY is the driver's own. What it raises is to be what any other statement raises: a
+        # full disk or a cancelled statement is waited for, see UNAVAILABLE.
+        raise DBAPIError.instance(
+            into, None, error, driver_errors.Error, hide_parameters=True, dialect=dialect
+        ) from error
     return True
 
 

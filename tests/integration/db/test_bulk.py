@@ -1,12 +1,25 @@
 """Many rows at once: by COPY on PostgreSQL, and the same rows as one by one."""
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
-from service.db import Database, metrics
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from service.db import UNAVAILABLE, Database, disk_is_full, metrics
 from tests.integration.db.record import epoch, hand_back, record, rows, running, take
 
 MANY = 40
 """More than what is inserted row by row."""
+
+
+@pytest.fixture
+def postgresql(postgresql_url: str) -> Iterator[Database]:
+    database = Database(postgresql_url)
+    yield database
+    database.dispose()
 
 
 def series(database: Database, job_id: str) -> str:
@@ -53,3 +66,37 @@ def test_a_second_attempt_replaces_the_rows_of_the_first(database: Database) -> 
         found = rows(database, f"SELECT attempt, count(*) FROM {table} GROUP BY attempt")  # noqa: S608
         assert found == [(2, MANY)]
     assert rows(database, "SELECT DISTINCT train_loss FROM epoch_metrics") == [(2.0,)]
+
+
+def test_a_copy_that_is_cancelled_is_a_database_that_is_away(postgresql: Database) -> None:
+    job_id, held = running(postgresql)
+    events = [epoch(job_id, number) for number in range(MANY)]
+
+    def write_impatiently() -> None:
+        with postgresql.writing() as session:
+            session.execute(text("SET LOCAL statement_timeout = '100ms'"))
+            metrics.record_epochs(session, held, events)
+
+    with postgresql.writing() as other:
+        other.execute(text("LOCK TABLE epoch_metrics IN EXCLUSIVE MODE"))
+        with pytest.raises(UNAVAILABLE) as raised:
+            write_impatiently()
+    assert isinstance(raised.value.orig, psycopg.errors.QueryCanceled)
+    assert not disk_is_full(raised.value)
+    # The connection went back to the pool in order.
+    assert record(postgresql, held, *events) == {job_id}
+    assert rows(postgresql, "SELECT count(*) FROM epoch_metrics") == [(MANY,)]
+
+
+def test_a_copy_that_finds_no_room_says_so(
+    postgresql: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id, held = running(postgresql)
+
+    def refuse(*_: Any) -> None:
+        raise psycopg.errors.DiskFull("could not extend file: No space left on device")
+
+    monkeypatch.setattr(psycopg.Copy, "write_row", refuse)
+    with pytest.raises(UNAVAILABLE) as raised:
+        record(postgresql, held, *(epoch(job_id, number) for number in range(MANY)))
+    assert disk_is_full(raised.value)
