@@ -1,7 +1,5 @@
 """The training process as its supervisor sees it: started clean, kept warm, killed if need be."""
 
-import contextlib
-import queue
 import signal
 import subprocess
 import sys
@@ -14,14 +12,13 @@ from typing import IO, cast
 import structlog
 
 from service.domain.states import Reason
+from workers.inbox import Inbox
 from workers.memory import MemoryKiller, resident_bytes
 from workers.protocol import NOTICE, Command, Idle, Notice, Ready, Train
 
 _log = structlog.get_logger(__name__)
 
-# Notices that may wait for the recorder. A full queue stops the reader, then the pipe, then the
-# training itself: a slow database slows training down instead of filling the memory.
-_BACKLOG = 2000
+_ALL = sys.maxsize
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +41,6 @@ class Exited:
         return f"The training process was lost ({how})."
 
 
-Inbox = queue.Queue[Notice | Exited]
-
-
 class TrainingProcess:
     """One `python -m workers.trainer`, started anew rather than forked: a fork of a process that
     has used torch or CUDA hangs."""
@@ -59,7 +53,7 @@ class TrainingProcess:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """`options`: of `python -m workers.trainer`. `environment`: None is our own."""
-        self.inbox: Inbox = queue.Queue(_BACKLOG)
+        self.inbox: Inbox[Notice | Exited] = Inbox()
         self._on_ready = on_ready
         self._idle = threading.Event()
         self._idle.set()
@@ -106,12 +100,7 @@ class TrainingProcess:
 
     def take(self, most: int, *, wait_s: float) -> "list[Notice | Exited]":
         """What has come in, or nothing after a short wait."""
-        taken: list[Notice | Exited] = []
-        with contextlib.suppress(queue.Empty):
-            taken.append(self.inbox.get(timeout=wait_s))
-            while len(taken) < most:
-                taken.append(self.inbox.get_nowait())
-        return taken
+        return self.inbox.take(most, wait_s=wait_s)
 
     def wait_for_idle(self) -> None:
         """Returns when the cohort is done and all that it told has been put into the inbox."""
@@ -122,15 +111,10 @@ class TrainingProcess:
         got there in time."""
         deadline = time.monotonic() + timeout_s
         while self.is_alive and not self._idle.is_set() and time.monotonic() < deadline:
-            self._drop_notices(wait_s=0.02)
-        self._drop_notices(wait_s=0.0)
+            self.inbox.take(_ALL, wait_s=0.02)
+        while self.inbox.take(_ALL, wait_s=0.0):
+            pass
         return self.is_alive and self._idle.is_set()
-
-    def _drop_notices(self, wait_s: float) -> None:
-        with contextlib.suppress(queue.Empty):
-            self.inbox.get(timeout=wait_s or None, block=bool(wait_s))
-            while True:
-                self.inbox.get_nowait()
 
     def kill(self) -> None:
         """Ends the process at once and waits until it is gone."""
@@ -154,7 +138,7 @@ class TrainingProcess:
         self._stdout.close()
         returncode = self._process.wait()
         killed = returncode == -signal.SIGKILL and self._memory_killer.has_struck()
-        self.inbox.put(Exited(returncode=returncode, ran_out_of_memory=killed))
+        self.inbox.put(Exited(returncode=returncode, ran_out_of_memory=killed), size=0)
 
     def _take_notices(self) -> None:
         for line in self._stdout:
@@ -168,4 +152,4 @@ class TrainingProcess:
                 case Idle():
                     self._idle.set()
                 case _:
-                    self.inbox.put(notice)
+                    self.inbox.put(notice, size=len(line))

@@ -16,7 +16,7 @@ from service.domain.spec import JobSpec
 from tests.stack import digits_spec, wait_for
 from workers.lifecycle import Exited, TrainingProcess
 from workers.memory import MemoryKiller, resident_bytes
-from workers.protocol import Assignment, Notice, Train
+from workers.protocol import Assignment, Notice, Saved, Train
 
 EPOCHS = 3000
 
@@ -27,13 +27,13 @@ def test_a_reader_that_is_slow_stops_training_and_loses_nothing() -> None:
         digits_spec(epochs=EPOCHS, batch_size=1400, network={"hidden": [2]})
     )
     process.send(Train(cohort="c", members=[Assignment(id="a", attempt=1, spec=spec)]))
-    wait_for(process.inbox.full, what="the inbox is full")
-    most = process.inbox.maxsize
-    assert process.inbox.qsize() == most < EPOCHS
+    wait_for(lambda: process.inbox.is_full, what="the inbox is full")
+    most = process.inbox.most
+    assert len(process.inbox) == most < EPOCHS
     told: list[Notice | Exited] = []
     while not any(isinstance(one, EndEvent) for one in told):
         told += process.take(most, wait_s=0.05)
-        assert process.inbox.qsize() <= most
+        assert len(process.inbox) <= most
     process.close()
     epochs = [one.metrics.epoch for one in told if isinstance(one, EpochEvent)]
     assert epochs == list(range(EPOCHS + 1))
@@ -41,7 +41,7 @@ def test_a_reader_that_is_slow_stops_training_and_loses_nothing() -> None:
 
 def test_the_end_of_a_process_that_is_killed_in_the_middle_of_a_line_is_told() -> None:
     process = TrainingProcess(options=["--threads=1"], on_ready=lambda: None)
-    process.inbox.maxsize = 2
+    process.inbox.most = 2
     layers = [2] * 20
     spec = JobSpec.model_validate(
         digits_spec(epochs=EPOCHS, batch_size=1400, network={"hidden": layers})
@@ -64,6 +64,28 @@ def test_the_end_of_a_process_that_is_killed_in_the_middle_of_a_line_is_told() -
     assert [one.metrics.epoch for one in epochs] == list(range(len(epochs)))
 
 
+def test_large_notices_are_counted_by_their_bytes() -> None:
+    """A checkpoint an epoch, of some 400 kB each: far fewer than an inbox holds of epochs."""
+    process = TrainingProcess(options=["--threads=1", "--checkpoint-s=1e-9"], on_ready=lambda: None)
+    process.inbox.most_bytes = 4 << 20
+    spec = JobSpec.model_validate(
+        digits_spec(epochs=200, batch_size=1400, network={"hidden": [256, 256]})
+    )
+    process.send(Train(cohort="c", members=[Assignment(id="a", attempt=1, spec=spec)]))
+    wait_for(lambda: _is_full(process._stdout.fileno()), what="the pipe is full")
+    assert 2 << 20 < process.inbox.size <= process.inbox.most_bytes
+    assert len(process.inbox) < 100
+    told: list[Notice | Exited] = []
+    while not any(isinstance(one, EndEvent) for one in told):
+        taken = process.take(500, wait_s=0.05)
+        told += taken
+        saved = [len(one.payload) for one in taken if isinstance(one, Saved)]
+        assert sum(saved) <= process.inbox.most_bytes
+    process.close()
+    epochs = [one.metrics.epoch for one in told if isinstance(one, EpochEvent)]
+    assert epochs == list(range(201))
+
+
 def _is_full(pipe: int) -> bool:
     """Whether no more comes. (Not each of its pages need be filled to the last byte.)"""
     before = _bytes_in(pipe)
@@ -77,9 +99,10 @@ def _bytes_in(pipe: int) -> int:
 
 def test_a_process_that_is_not_understood_is_ended_and_told() -> None:
     process = TrainingProcess(options=["--help"], on_ready=lambda: None)
-    wait_for(lambda: not process.inbox.empty(), what="its end is told")
+    wait_for(lambda: len(process.inbox), what="its end is told")
     process.close()
-    assert isinstance(process.inbox.get(), Exited)
+    (exited,) = process.inbox.take(1, wait_s=0)
+    assert isinstance(exited, Exited)
 
 
 def test_a_command_that_it_does_not_understand_ends_the_process() -> None:
