@@ -47,6 +47,9 @@ def conduct(settings: Settings, database: Database, store: Store, stop: threadin
         except UNAVAILABLE as error:
             _log.warning("waiting for the database", error=str(error).splitlines()[0])
             stop.wait(_AWAY_S)
+        except Exception:  # without this thread no study would ever move, and nobody see why
+            _log.exception("the conductor goes on")
+            stop.wait(_AWAY_S)
 
 
 def advance_one(

@@ -18,6 +18,9 @@ def sweep_always(database: Database, store: Store, stop: threading.Event) -> Non
         except UNAVAILABLE as error:
             _log.warning("waiting for the database", error=str(error).splitlines()[0])
             swept = 0
+        except Exception:  # without this thread the store would fill, and nobody see why
+            _log.exception("the sweeper goes on")
+            swept = 0
         if swept:
             _log.info("removed objects that no row names", objects=swept)
         stop.wait(0 if swept else SWEEP_EVERY_S)
