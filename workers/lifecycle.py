@@ -1,5 +1,7 @@
 """The training process as its supervisor sees it: started clean, kept warm, killed if need be."""
 
+import contextlib
+import queue
 import signal
 import subprocess
 import sys
@@ -72,7 +74,9 @@ class TrainingProcess:
         self._process = process
         # Both were asked for as pipes, so neither is None.
         self._stdin, self._stdout = cast(IO[str], process.stdin), cast(IO[str], process.stdout)
+        self._commands: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         threading.Thread(target=self._listen, name="notices", daemon=True).start()
+        threading.Thread(target=self._speak, name="commands", daemon=True).start()
 
     @property
     def pid(self) -> int:
@@ -88,15 +92,12 @@ class TrainingProcess:
         return max(0, resident_bytes(self.pid) - self._ready_bytes) if self._ready_bytes else 0
 
     def send(self, command: Command) -> None:
-        """Sends a command. One to a process that has just ended is dropped: its end is on its
-        way to the inbox."""
+        """Has a command sent, and waits for nothing: a process that hangs reads none, and whoever
+        oversees it must be there to kill it. One to a process that has ended is dropped: its end
+        is on its way to the inbox."""
         if isinstance(command, Train):
             self._idle.clear()
-        try:
-            self._stdin.write(command.model_dump_json() + "\n")
-            self._stdin.flush()
-        except (BrokenPipeError, ValueError):
-            _log.info("training process is gone", pid=self.pid)
+        self._commands.put(command.model_dump_json() + "\n")
 
     def take(self, most: int, *, wait_s: float) -> "list[Notice | Exited]":
         """What has come in, or nothing after a short wait."""
@@ -123,11 +124,20 @@ class TrainingProcess:
 
     def close(self, timeout_s: float = 3.0) -> None:
         """Lets the process end by closing its stdin, or kills it."""
+        self._commands.put(None)
         try:
-            self._stdin.close()
             self._process.wait(timeout_s)
-        except (BrokenPipeError, subprocess.TimeoutExpired):
+        except subprocess.TimeoutExpired:
             self.kill()
+
+    def _speak(self) -> None:
+        """Writes commands until there is None, then closes."""
+        with contextlib.suppress(BrokenPipeError):
+            while (line := self._commands.get()) is not None:
+                self._stdin.write(line)
+                self._stdin.flush()
+        with contextlib.suppress(BrokenPipeError):
+            self._stdin.close()
 
     def _listen(self) -> None:
         try:
@@ -137,6 +147,7 @@ class TrainingProcess:
             self._process.kill()
         self._stdout.close()
         returncode = self._process.wait()
+        self._commands.put(None)
         killed = returncode == -signal.SIGKILL and self._memory_killer.has_struck()
         self.inbox.put(Exited(returncode=returncode, ran_out_of_memory=killed), size=0)
 

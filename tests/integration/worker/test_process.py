@@ -3,9 +3,11 @@
 import fcntl
 import os
 import select
+import signal
 import subprocess
 import sys
 import termios
+import threading
 import time
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from service.domain.spec import JobSpec
 from tests.stack import digits_spec, wait_for
 from workers.lifecycle import Exited, TrainingProcess
 from workers.memory import MemoryKiller, resident_bytes
-from workers.protocol import Assignment, Notice, Saved, Train
+from workers.protocol import Assignment, Notice, Saved, Stop, Train
 
 EPOCHS = 3000
 
@@ -62,6 +64,25 @@ def test_the_end_of_a_process_that_is_killed_in_the_middle_of_a_line_is_told() -
     # A write of more than this is cut where the pipe ends.
     assert min(len(one.model_dump_json()) for one in epochs) > select.PIPE_BUF
     assert [one.metrics.epoch for one in epochs] == list(range(len(epochs)))
+
+
+def test_who_sends_does_not_wait_for_a_process_that_hangs() -> None:
+    ready = threading.Event()
+    process = TrainingProcess(options=["--threads=1"], on_ready=ready.set)
+    assert ready.wait(60)
+    os.kill(process.pid, signal.SIGSTOP)
+    spec = JobSpec.model_validate(digits_spec())
+    large = Assignment(id="a", attempt=1, spec=spec, checkpoint=bytes(8 << 20))  # no pipe holds it
+    commands = [Train(cohort="c", members=[large]), Stop(member=None)]
+    sender = threading.Thread(target=lambda: [process.send(one) for one in commands], daemon=True)
+    sender.start()
+    sender.join(10)
+    assert not sender.is_alive()
+    process.kill()
+    (exited,) = process.take(1, wait_s=10)
+    assert isinstance(exited, Exited)
+    process.send(Stop(member=None))  # is dropped
+    process.close()
 
 
 def test_large_notices_are_counted_by_their_bytes() -> None:
