@@ -80,6 +80,9 @@ def create_celery(settings: Settings, amqp: type[Any] = _Amqp) -> Celery:
         # Acknowledge early: a job whose worker dies is found by its lease, in the database.
         task_acks_late=False,
         worker_prefetch_multiplier=1,
+        # Acknowledged early, a message more would come at once and wait behind the one at work,
+        # while another worker is idle. RabbitMQ knows no way to ask for none: see 094.
+        worker_disable_prefetch=_is_redis(settings.resolved_broker_url),
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         # A broker that restarts is no reason to stop training.
@@ -90,7 +93,7 @@ def create_celery(settings: Settings, amqp: type[Any] = _Amqp) -> Celery:
 
 
 def _transport_options(url: str) -> dict[str, Any]:
-    if not url.startswith(("redis", "valkey")):
+    if not _is_redis(url):
         return {}
     return {
         "socket_connect_timeout": 2.0,
@@ -99,6 +102,10 @@ def _transport_options(url: str) -> dict[str, Any]:
         # No time-out of a socket bounds a worker's wait for messages: this does, to twice as long.
         "health_check_interval": 5,
     }
+
+
+def _is_redis(url: str) -> bool:
+    return url.startswith(("redis", "valkey"))
 
 
 def queues(shared: str, own: str, *, has_gpu: bool) -> list[Any]:

@@ -8,15 +8,23 @@ from uuid import uuid4
 
 from celery.apps import worker as celery_worker
 from celery.platforms import SecurityWarning
-from celery.signals import setup_logging, worker_init, worker_shutdown, worker_shutting_down
+from celery.signals import (
+    setup_logging,
+    task_postrun,
+    worker_init,
+    worker_shutdown,
+    worker_shutting_down,
+)
 from celery.worker import state
 
 from service.observability import logs, tracing
-from service.queue import BROKER_ERRORS, HEAR_TASK, create_celery, queues
+from service.queue import BROKER_ERRORS, HEAR_TASK, TRAIN_TASK, create_celery, queues
 from service.settings import Settings
 from workers.device import place
 from workers.hearing import Hearing
+from workers.prefetch import WakeConsumer, note_done
 from workers.supervisor import Supervisor
+from workers.waking import Waking
 
 # Celery warns root of messages that run code when they are unpickled; ours are JSON.
 warnings.simplefilter("ignore", SecurityWarning)
@@ -28,7 +36,8 @@ _DEAF_EXIT = 70
 _DEAF_GRACE_S = 10.0
 
 settings = Settings()
-# This process's own queue, for hearing itself. The broker may forget it soon after the worker.
+# This process's own queue, for hearing and waking itself. The broker may forget it soon after the
+# worker.
 EARS = f"{settings.queue}.ears.{uuid4().hex}"
 placements = place(settings)
 app = create_celery(settings)
@@ -44,8 +53,11 @@ app.conf.update(
     worker_send_task_events=False,
 )
 
+app.steps["consumer"].add(WakeConsumer)
+
 supervisor: Supervisor | None = None
 hearing: Hearing | None = None
+waking: Waking | None = None
 exit_code = 0
 """With what the process is to end, besides Celery's own reasons."""
 
@@ -57,7 +69,7 @@ def _configure_logs(**_: Any) -> None:
 
 @worker_init.connect  # type: ignore[untyped-decorator]
 def _start(**_: Any) -> None:
-    global supervisor, hearing  # noqa: PLW0603  (one per process; Celery's signals carry no state)
+    global supervisor, hearing, waking  # noqa: PLW0603  (one per process; Celery's signals carry no state)
     tracing.configure(settings.traces_url, "worker")
     supervisor = own = Supervisor(settings, placements)
     supervisor.start()
@@ -69,6 +81,13 @@ def _start(**_: Any) -> None:
         deaf_after_s=settings.deaf_after_s,
     )
     hearing.start()
+    waking = Waking(
+        count_wanted=own.count_wanted,
+        send=lambda: app.send_task(TRAIN_TASK, queue=EARS, retry=False),
+        away=BROKER_ERRORS,
+        every_s=settings.republish_s,
+    )
+    waking.start()
 
 
 def _exit_deaf() -> None:
@@ -83,10 +102,17 @@ def _exit_deaf() -> None:
     state.should_stop = _DEAF_EXIT
 
 
+@task_postrun.connect  # type: ignore[untyped-decorator]
+def _take_another(task_id: str, **_: Any) -> None:
+    note_done(task_id)
+
+
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def _stop(**_: Any) -> None:
     if hearing is not None:
         hearing.stop()
+    if waking is not None:
+        waking.stop()
     if supervisor is not None:
         supervisor.stop()
 

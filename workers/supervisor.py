@@ -42,6 +42,7 @@ from workers.uploads import UploadCache
 _log = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S = 0.05
+_AWAY_S = 1.0
 _MOST_PER_WRITE = 500
 # A worker that stops has ten seconds for everything.
 _DRAIN_GRACE_S = 3.0
@@ -103,11 +104,20 @@ class Supervisor:
         """Whether a slot waits for something to do."""
         return not self._free.empty() and not self._stopping.is_set()
 
+    def count_wanted(self) -> int:
+        """How many slots are idle although something waits that they could train."""
+        idle = self._free.qsize()
+        if not idle or self._stopping.is_set():
+            return 0
+        devices = {device for slot in self._slots for device in slot.devices}
+        with self._database.reading() as session:
+            return idle if turns.anything_waits(session, devices=sorted(devices)) else 0
+
     def train(self, job_id: str) -> None:
         """Claims the job whose turn it is, with its cohort, and sees it through; and so on until
         nothing waits. The job that the message names is but a hint that something does."""
         if self._stopping.is_set():
-            with self._database.writing() as session:
+            with suppress(*UNAVAILABLE), self._database.writing() as session:
                 outbox.make_due(session, job_id)
             return
         slot = self._free.get()
@@ -135,6 +145,16 @@ class Supervisor:
         self._database.dispose()
 
     def _claim_next(self, slot: Slot) -> list[Claim]:
+        """Waits for a database that is away: the message that led here does not come again."""
+        while not self._stopping.is_set():
+            try:
+                return self._claim(slot)
+            except UNAVAILABLE as error:
+                _log.warning("waiting for the database", error=str(error).splitlines()[0])
+                self._stopping.wait(_AWAY_S)
+        return []
+
+    def _claim(self, slot: Slot) -> list[Claim]:
         # Most messages of a cohort find nothing left to do, and need no lock to see it.
         with self._database.reading() as session:
             if not turns.anything_waits(session, devices=slot.devices):

@@ -5,8 +5,9 @@ from workers import app as shell
 
 
 @shell.app.task(name=TRAIN_TASK)  # type: ignore[untyped-decorator]
-def train(job_id: str) -> None:
-    """Something waits: claim what is next in line, and see it through."""
+def train(job_id: str = "") -> None:
+    """Something waits: claim what is next in line, and see it through. Names no job where this
+    worker has found out by itself."""
     if shell.supervisor is not None:
         shell.supervisor.train(job_id)
 

@@ -62,4 +62,20 @@ def database_goes_away_after_a_claim() -> None:
     checkpoints.read = ask
 
 
+def database_goes_away_before_a_claim() -> None:
+    """A worker's first questions are not answered."""
+    if MODULE != "workers":
+        return
+    turns: Any = importlib.import_module("service.db.turns")
+    unavailable: Any = importlib.import_module("service.db").UNAVAILABLE[0]
+    look, fails = turns.anything_waits, iter([True, True])
+
+    def ask(*given: Any, **options: Any) -> Any:
+        if next(fails, False):
+            raise unavailable("SELECT", {}, ConnectionError("gone"))
+        return look(*given, **options)
+
+    turns.anything_waits = ask
+
+
 globals()[os.environ["SUBGRAD_FAULT"]]()
