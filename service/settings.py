@@ -138,7 +138,10 @@ class Settings(BaseSettings):
         60.0, gt=0, description="Seconds after which an idle worker that hears nothing ends itself"
     )
     republish_s: float = Field(
-        15.0, gt=0, description="Seconds after which a waiting job is announced again"
+        15.0,
+        gt=0,
+        description="Seconds after which a waiting job is announced again, and between looks of an "
+        "idle worker",
     )
     idempotency_s: float = Field(
         86_400.0, gt=0, description="Seconds after which an Idempotency-Key may be used for another"
