@@ -11,7 +11,6 @@ from sqlalchemy import (
     and_,
     cast,
     delete,
-    func,
     insert,
     literal,
     select,
@@ -23,7 +22,7 @@ from sqlalchemy.orm import Session
 from service.db.audit import name_resource
 from service.db.changes import note_moved
 from service.db.datasets import note_uses
-from service.db.measured import forget
+from service.db.measured import keep_newest_attempt
 from service.db.posting import NewJob, Submission, as_row, origin_of, store
 from service.db.tables import (
     CheckpointRow,
@@ -273,23 +272,12 @@ def end_queued(
 
 def forget_earlier_attempts(session: Session, job_ids: list[str]) -> None:
     """Removes checkpoints, and what was measured by attempts before the last one that measured
-    anything: one that ended between its claim and its first epoch takes nothing away. Call it in
-    the transaction that ends the jobs: all rows of an ended job are of one attempt."""
+    anything. Call it in the transaction that ends the jobs: all rows of an ended job are of one
+    attempt."""
     session.execute(delete(CheckpointRow).where(CheckpointRow.job_id.in_(job_ids)))
     again = select(JobRow.id).where(JobRow.id.in_(job_ids), JobRow.attempt > 1)
     for job_id in session.scalars(again).all():
-        newest = (
-            select(EpochRow.attempt, func.max(EpochRow.epoch).label("epoch"))
-            .where(EpochRow.job_id == job_id)
-            .group_by(EpochRow.attempt)
-            .order_by(EpochRow.attempt.desc())
-            .limit(1)
-        )
-        if (kept := session.execute(newest).first()) is not None:
-            forget(session, [job_id], before_attempt=kept.attempt)
-            # The claim had set it back, as if nothing were measured.
-            shown = update(JobRow).where(JobRow.id == job_id)
-            session.execute(shown.values(last_epoch=kept.epoch))
+        keep_newest_attempt(session, job_id)
 
 
 def status_changes(session: Session, job_id: str, *, after_seq: int = 0) -> list[StatusChange]:
