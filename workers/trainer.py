@@ -20,7 +20,7 @@ import structlog
 import torch
 from pydantic import BaseModel
 
-from service.domain.events import FailedEvent, TrainingEvent
+from service.domain.events import FailedEvent, StartedEvent, TrainingEvent
 from service.domain.states import Reason
 from service.observability import logs, tracing
 from workers.protocol import COMMAND, Drain, Idle, Ready, Saved, Stop, Train, Weights
@@ -162,6 +162,8 @@ def _train(
     began, spans = time.perf_counter(), MemberSpans(command)
 
     def tell(event: TrainingEvent) -> None:
+        if isinstance(event, StartedEvent) and event.resumed:
+            _log.info("going on from checkpoints", epochs=dict(event.resumed))
         spans.hear(event)
         say(event)
 

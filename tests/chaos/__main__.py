@@ -22,7 +22,7 @@ from rich.table import Table
 from service.db import Database
 from service.db.migrate import upgrade
 from service.settings import Settings
-from tests.chaos.breaking import Chaos, Tally
+from tests.chaos.breaking import Chaos, Tally, count_resumes
 from tests.chaos.crowd import CLIENTS, READERS, Crowd, crowd
 from tests.chaos.invariants import check
 from tests.servers import Postgres, Redis, find_postgres, find_redis
@@ -96,7 +96,8 @@ def _run(
 ) -> tuple[Tally, Ends]:
     database = Database(settings.resolved_database_url)
     upgrade(database)
-    with (settings.resolved_home / "log").open("wb") as log:
+    file = settings.resolved_home / "log"
+    with file.open("wb") as log:
         chaos = Chaos(settings, seed=seed, servers=servers, log=log)
         try:
             tally = chaos.run(jobs=jobs, kills=kills)
@@ -104,6 +105,9 @@ def _run(
             chaos.close()
     ends = check(database, tally.accepted)
     database.dispose()
+    tally.resumes = count_resumes(file)
+    if not tally.resumes:
+        raise SystemExit("No job went on from a checkpoint: the run says nothing about them.")
     if tally.died:
         raise SystemExit(f"Processes ended although nobody had killed them: {tally.died}")
     return tally, ends
@@ -119,6 +123,7 @@ def _table(name: str, tally: Tally, ends: Ends) -> Table:
     table.add_row("kill -9, all", str(tally.kills.total()))
     for victim, count in tally.kills.most_common():
         table.add_row(f"  {victim}", str(count))
+    table.add_row("cohorts that went on from checkpoints", str(tally.resumes))
     table.add_row("attempts a job, most", str(tally.most_attempts))
     table.add_row("seconds", f"{tally.seconds:.0f}")
     return table

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
@@ -38,8 +39,18 @@ CHAOS = {
     "lease_s": 3.0,
     "max_attempts": 10_000,
     "republish_s": 1.0,
+    # After some epochs of theirs: to go on from a checkpoint is part of the experiment.
+    "checkpoint_s": 0.3,
 }
 """Settings under which jobs survive any number of kills."""
+
+_GOES_ON = b"going on from checkpoints"
+"""What a training process logs that does not start at epoch 0."""
+
+
+def count_resumes(log: Path) -> int:
+    """How many cohorts went on from checkpoints, by the log of a run."""
+    return log.read_bytes().count(_GOES_ON)
 
 
 @dataclass(kw_only=True)
@@ -52,6 +63,7 @@ class Tally:
     died: list[str] = field(default_factory=list)
     """Processes that ended although nobody had killed them."""
     most_attempts: int = 0
+    resumes: int = 0
     seconds: float = 0.0
 
 

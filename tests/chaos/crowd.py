@@ -39,13 +39,15 @@ def crowd(settings: Settings, log: Path, *, goes_on: Callable[[Crowd], bool]) ->
             stack.start_all()
             started = time.monotonic()
             with ThreadPoolExecutor(CLIENTS + READERS) as pool:
-                for number in range(CLIENTS):
-                    pool.submit(_submit, stack, number, told, over)
-                for _ in range(READERS):
-                    pool.submit(_read, settings, told, over)
-                while goes_on(told):
+                crowding = [
+                    *(pool.submit(_submit, stack, n, told, over) for n in range(CLIENTS)),
+                    *(pool.submit(_read, settings, told, over) for _ in range(READERS)),
+                ]
+                while goes_on(told) and not any(one.done() for one in crowding):
                     time.sleep(0.05)
                 over.set()
+                for one in crowding:
+                    one.result()  # raises what ended a client before its time
             told.seconds = time.monotonic() - started
             for job_id in told.accepted:
                 stack.ended(job_id)

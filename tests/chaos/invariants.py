@@ -1,17 +1,19 @@
 """What must hold after any disturbance."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from sqlalchemy import text
 
-from service.db import Database, Session, jobs, metrics
+from service.db import Database, Session, checkpoints, jobs, metrics
+from service.domain.artifacts import Artifact
 from service.domain.job import Job
 from service.domain.metrics import EPOCH_COLUMNS, LAYER_COLUMNS
-from service.domain.states import ALLOWED_MOVES, TERMINAL, JobStatus
-from tests.chaos.reference import Numbers, tell, undisturbed
+from service.domain.states import ALLOWED_MOVES, TERMINAL, JobStatus, Reason
+from tests.chaos.reference import Numbers, digest, tell, undisturbed
 
+_LOST = {Reason.WORKER_LOST, Reason.OUT_OF_MEMORY, Reason.INTERNAL}
 _METRIC_TABLES = ("epoch_metrics", "layer_metrics", "unit_activity")
 
 
@@ -25,6 +27,8 @@ def check(
         stored = sorted(session.scalars(text("SELECT id FROM jobs")))
         assert stored == accepted, "the jobs stored are not the jobs accepted"
         assert session.scalars(text("SELECT job_id FROM outbox")).all() == []
+        left = session.scalars(text("SELECT job_id FROM checkpoints")).all()
+        assert left == [], "checkpoints of jobs that have ended"
         ends: Counter[str] = Counter()
         ended: list[Job] = []
         for job_id in accepted:
@@ -42,12 +46,25 @@ def check(
 
 
 def _check_history(session: Session, job: Job) -> None:
-    path = [change.status for change in jobs.status_changes(session, job.id)]
+    changes = jobs.status_changes(session, job.id)
+    path = [change.status for change in changes]
     assert path[0] is JobStatus.QUEUED, path
     assert path[-1] is job.status, path
     assert all(after in ALLOWED_MOVES[before] for before, after in pairwise(path)), path
     assert sum(status in TERMINAL for status in path) == 1, path
     assert path.count(JobStatus.RUNNING) == job.attempt, path
+    _check_losses(session, job, [change.reason for change in changes])
+
+
+def _check_losses(session: Session, job: Job, reasons: Sequence[Reason | None]) -> None:
+    """A job is blamed for nothing but the loss of processes, and for each loss once."""
+    query = text("SELECT losses FROM jobs WHERE id = :id")
+    losses: int = session.scalars(query, {"id": job.id}).one()
+    lost = sum(reason in _LOST for reason in reasons)
+    # One that its user had cancelled ends at its last loss, which its history calls otherwise.
+    assert losses <= lost + (job.reason is Reason.USER), (job.id, losses, reasons)
+    if job.status is JobStatus.SUCCEEDED:
+        assert Reason.INTERNAL not in reasons, (job.id, reasons)
 
 
 def _check_rows(session: Session, job: Job, wanted: Numbers) -> None:
@@ -68,7 +85,12 @@ def _check_rows(session: Session, job: Job, wanted: Numbers) -> None:
 def stored_numbers(session: Session, job_id: str) -> Numbers:
     epochs = metrics.read_epochs(session, job_id)
     layers = metrics.read_layers(session, job_id)
-    return Numbers(epochs=_rows(epochs, EPOCH_COLUMNS), layers=_rows(layers, LAYER_COLUMNS))
+    weights = checkpoints.read_weights(session, job_id)
+    return Numbers(
+        epochs=_rows(epochs, EPOCH_COLUMNS),
+        layers=_rows(layers, LAYER_COLUMNS),
+        weights=weights.sha256 if isinstance(weights, Artifact) else digest(weights),
+    )
 
 
 def _rows(columns: metrics.Columns, names: tuple[str, ...]) -> list[str]:
