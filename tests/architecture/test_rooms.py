@@ -36,7 +36,7 @@ ROOMS = {
     "s3fs": [],
     "tensorboardX": [],
     "mlflow": [],
-    "celery": ["service/queue.py", "workers/app.py", "workers/tasks.py"],
+    "celery": ["service/queue.py", "workers/app.py", "workers/prefetch.py", "workers/tasks.py"],
     "kombu": ["service/queue.py", "workers/app.py", "workers/tasks.py"],
     "typer": ["service/cli/"],
 }
