@@ -29,7 +29,8 @@ class Waking:
         every_s: float,
     ) -> None:
         self._count_wanted, self._send = count_wanted, send
-        self._away, self._every_s = (*away, *UNAVAILABLE), every_s
+        self._away: tuple[type[Exception], ...] = (*away, *UNAVAILABLE)
+        self._every_s = every_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="waking", daemon=True)
 
