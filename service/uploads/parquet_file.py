@@ -8,7 +8,10 @@ from typing import Any
 from service.domain.errors import FormatUnavailable, UploadRefused
 from service.domain.limits import Limits
 from service.uploads.normal import Wanted
+from service.uploads.parquet_pages import check_footer, check_pages
 from service.uploads.table import Table, check_names, check_shape, find_target, quote, without
+
+_MOST_ROW_GROUPS = 10_000
 
 
 def read_parquet(raw: bytes, wanted: Wanted, limits: Limits) -> Table:
@@ -22,13 +25,25 @@ def read_parquet(raw: bytes, wanted: Wanted, limits: Limits) -> Table:
             "Parquet needs pyarrow, which is not installed where this service runs: "
             "pip install 'subgrad[parquet]'. CSV and NPZ are possible now."
         ) from None
+    check_footer(raw)
+    # A list is made as long as the footer says before any of it is there.
+    bounds = {
+        "thrift_string_size_limit": len(raw),
+        "thrift_container_size_limit": limits.max_upload_columns + _MOST_ROW_GROUPS,
+    }
     try:
-        _check_file(parquet.ParquetFile(io.BytesIO(raw)), wanted, limits)
+        _check_file(parquet.ParquetFile(io.BytesIO(raw), **bounds), raw, wanted, limits)
         # As a dictionary, text takes no more memory than its different values.
-        file = parquet.ParquetFile(io.BytesIO(raw), read_dictionary=[wanted.target])
-        table = file.read(use_threads=False)
+        file = parquet.ParquetFile(io.BytesIO(raw), read_dictionary=[wanted.target], **bounds)
+        # What cannot be read is found at the latest when the values are looked at.
+        return _table(file.read(use_threads=False), wanted)
+    except UnicodeDecodeError:
+        raise UploadRefused("The file holds text or names that are not UTF-8.") from None
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise UploadRefused(f"The file is no Parquet that could be read: {error}.") from None
+
+
+def _table(table: Any, wanted: Wanted) -> Table:
     names = list(table.column_names)
     place = find_target(names, wanted.target)
     columns = [_numbers(table.column(at), name) for at, name in enumerate(names) if at != place]
@@ -36,10 +51,12 @@ def read_parquet(raw: bytes, wanted: Wanted, limits: Limits) -> Table:
     return Table(features=without(place, names), columns=columns, target=target)
 
 
-def _check_file(file: Any, wanted: Wanted, limits: Limits) -> None:
+def _check_file(file: Any, raw: bytes, wanted: Wanted, limits: Limits) -> None:
     """Everything that the file says of itself, before anything is unpacked."""
     metadata, schema = file.metadata, file.schema_arrow
-    check_shape(metadata.num_rows, metadata.num_columns, limits)
+    # As many rows are read as the groups have, whatever the file has as their sum.
+    groups = sum(metadata.row_group(at).num_rows for at in range(metadata.num_row_groups))
+    check_shape(max(metadata.num_rows, groups), metadata.num_columns, limits)
     check_names(schema.names)
     find_target(schema.names, wanted.target)
     for field in schema:
@@ -47,12 +64,7 @@ def _check_file(file: Any, wanted: Wanted, limits: Limits) -> None:
             raise UploadRefused(
                 f"Column {quote(field.name)} is of type {str(field.type)[:60]}; numbers are needed."
             )
-    unpacked = sum(metadata.row_group(at).total_byte_size for at in range(metadata.num_row_groups))
-    if unpacked > limits.max_upload_bytes:
-        raise UploadRefused(
-            f"The file unpacks to {unpacked:,} bytes; the limit here is "
-            f"{limits.max_upload_bytes:,}."
-        )
+    check_pages(raw, metadata, limits)
 
 
 def _is_numeric(kind: Any) -> bool:

@@ -84,6 +84,13 @@ def test_numpys_pickles_are_refused(http: httpx.Client) -> None:
     assert pointers(answer, "invalid_dataset") == [""]
 
 
+def test_text_that_is_no_utf8_is_refused(still: httpx.Client) -> None:
+    file = io.BytesIO()
+    parquet.write_table(pyarrow.table({"a": [1, 2, 3], "kind": ["é", "b", "é"]}), file)
+    answer = upload(still, file.getvalue().replace("é".encode(), b"\xff\xfe"), PARQUET)
+    assert "not UTF-8" in problem(answer, "invalid_dataset")["detail"]
+
+
 def test_the_list_is_newest_first_in_pages_and_by_filter(http: httpx.Client) -> None:
     ids = [upload(http, of_numbers(i), name=f"n{i % 2}").json()["id"] for i in range(5)]
     seen, cursor = [], None

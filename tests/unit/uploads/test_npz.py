@@ -129,6 +129,17 @@ def test_a_zip_bomb_is_not_unpacked() -> None:
     assert refusal(NPZ, liar)
 
 
+def test_an_encrypted_archive_is_refused() -> None:
+    """The flag stands before each file and in the directory."""
+    plain = npz(X=X, y=Y)
+    locked = bytearray(plain)
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = -1
+        while (at := plain.find(signature, at + 1)) >= 0:
+            locked[at + flags] |= 1
+    assert "encrypted" in refusal(NPZ, bytes(locked))[0]
+
+
 def test_a_directory_of_many_files_is_not_read() -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:

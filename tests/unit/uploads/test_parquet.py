@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from service.domain.losses import Task
 from service.uploads import PARQUET
 from tests.unit.uploads.files import matrix, of_csv, prepared, refusal
 
@@ -62,6 +63,21 @@ def test_what_cannot_be_trained_on_is_refused(columns: dict[str, Any], reason: s
     if not columns.get("a", [0]):
         columns = {name: pyarrow.array([], pyarrow.float64()) for name in columns}
     assert reason in refusal(PARQUET, parquet_of(columns))[0]
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"a": [1, 2, 3], "y": ["é", "b", "é"]},
+        {"a": [1, 2, 3], "y": pyarrow.array(["é", "b", "é"]).dictionary_encode()},
+        {"é": [1, 2, 3], "y": ["a", "b", "a"]},
+    ],
+)
+def test_text_and_names_that_are_no_utf8_are_refused(columns: dict[str, Any], task: Task) -> None:
+    raw = parquet_of(columns, store_schema=False).replace("é".encode(), b"\xff\xfe")
+    reason, pointer = refusal(PARQUET, raw, task=task)
+    assert ("not UTF-8" in reason) or (task, pointer) == ("regression", "/query/task")
 
 
 def test_more_than_it_may_unpack_to_is_told_before_it_is_unpacked() -> None:

@@ -1,0 +1,112 @@
+"""What a Parquet file will unpack to, found out without unpacking it: its footer may lie, but each
+page is unpacked into exactly as many bytes as the header of that page says.
+
+The format: https://parquet.apache.org/docs/file-format/
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from service.domain.errors import UploadRefused
+from service.domain.limits import Limits
+from service.uploads.table import quote
+from service.uploads.thrift import Budget, Malformed, Reader, TooLong
+
+_END_BYTES = 8
+"""The length of the footer, and `PAR1`."""
+
+_MOST_VALUES = 5_000_000
+"""Of a footer, and of all headers of pages: what 10,000 columns need, and a second to look at."""
+
+# The ids of fields in the headers of pages: see parquet.thrift.
+_UNPACKED_BYTES, _PACKED_BYTES = 2, 3
+_ENCODINGS = {5: 2, 8: 4}
+"""By the field with the header of a page of data, of the first and the second kind."""
+_DELTA_BYTE_ARRAY = 7
+
+
+def check_footer(raw: bytes) -> None:
+    """A footer of a megabyte can hold so many parts that their objects take a gigabyte. Raises
+    UploadRefused."""
+    end = len(raw) - _END_BYTES
+    length = int.from_bytes(raw[end : end + 4], "little") if end > 0 else 0
+    if raw.endswith(b"PARE"):
+        raise UploadRefused("The file is encrypted; no key is asked for.")
+    if end <= 0 or length > end:
+        raise UploadRefused("The file is no Parquet: it does not end as one does.")
+    try:
+        Reader(raw, end - length, Budget(_MOST_VALUES)).read_struct()
+    except Malformed:
+        raise UploadRefused("The file is no Parquet: its footer cannot be read.") from None
+    except TooLong:
+        raise UploadRefused(
+            "The footer describes too many parts: write the file with larger row groups."
+        ) from None
+
+
+def check_pages(raw: bytes, metadata: Any, limits: Limits) -> None:
+    """Raises UploadRefused for more bytes or rows than the file may have."""
+    budget, unpacked = Budget(_MOST_VALUES), 0
+    for group, chunk in _chunks(metadata):
+        name = quote(chunk.path_in_schema)
+        if chunk.num_values != group.num_rows or group.num_rows < 0:
+            raise UploadRefused(
+                f"Column {name} has {chunk.num_values:,} values in {group.num_rows:,} rows."
+            )
+        if group.num_rows == 0:
+            continue  # Nothing is read, and Arrow writes no page that could be.
+        for header in _headers(raw, chunk, budget):
+            unpacked += header[_UNPACKED_BYTES]
+            if unpacked > limits.max_upload_bytes:
+                raise UploadRefused(
+                    f"The file unpacks to more than {limits.max_upload_bytes:,} bytes, the limit "
+                    "here."
+                )
+            if any(
+                header.get(kind, {}).get(place) == _DELTA_BYTE_ARRAY
+                for kind, place in _ENCODINGS.items()
+            ):
+                raise UploadRefused(
+                    f"Column {name} is encoded as DELTA_BYTE_ARRAY, which may unpack to more than "
+                    "it says; write it as PLAIN or with a dictionary."
+                )
+
+
+def _chunks(metadata: Any) -> Iterator[tuple[Any, Any]]:
+    for at in range(metadata.num_row_groups):
+        group = metadata.row_group(at)
+        for column in range(group.num_columns):
+            yield group, group.column(column)
+
+
+def _headers(raw: bytes, chunk: Any, budget: Budget) -> Iterator[dict[int, Any]]:
+    """Those of the pages of a column in a row group, which stand one behind the other."""
+    broken = UploadRefused(
+        f"The file is no Parquet that could be read: the pages of column "
+        f"{quote(chunk.path_in_schema)} are not where it says."
+    )
+    start = chunk.data_page_offset
+    if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < start:
+        start = chunk.dictionary_page_offset
+    end = start + chunk.total_compressed_size
+    if not 0 <= start <= end <= len(raw):
+        raise broken
+    while start < end:
+        reader = Reader(raw, start, budget)
+        try:
+            header = reader.read_struct()
+        except Malformed:
+            raise broken from None
+        except TooLong:
+            raise UploadRefused(
+                "The file has too many pages: write it with larger row groups."
+            ) from None
+        packed, unpacked = header.get(_PACKED_BYTES), header.get(_UNPACKED_BYTES)
+        if (
+            not isinstance(packed, int)
+            or not isinstance(unpacked, int)
+            or min(packed, unpacked) < 0
+        ):
+            raise broken
+        yield header
+        start = reader.at + packed
