@@ -13,13 +13,20 @@ from service.api.examples import datasets as dataset_examples
 from service.api.openapi import DATASET_LINKS, LOCATION, UPLOAD_BODY, answer_with, problems
 from service.api.pagination import NextCursor, PageQuery, read_page
 from service.artifacts import Store, put
+from service.artifacts import read as read_artifact
 from service.db import Database, datasets
 from service.db.datasets import DatasetFilter
 from service.domain.artifacts import Artifact, Content
 from service.domain.base import Name
 from service.domain.errors import ArtifactLost, DatasetNotFound
 from service.domain.losses import Task
-from service.domain.uploads import LONGEST_NAME, UploadedDataset, UploadSummary
+from service.domain.uploads import (
+    LONGEST_NAME,
+    Preview,
+    UploadedDataset,
+    UploadSummary,
+    preview,
+)
 from service.uploads import FORMS, NPZ, PARQUET, Prepared, Wanted, read
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
@@ -28,6 +35,8 @@ _ALIASES = {
     "application/zip": NPZ,
     "application/x-parquet": PARQUET,
 }
+
+_PREVIEWED_COLUMNS = 50
 
 
 class DatasetQuery(PageQuery):
@@ -171,6 +180,29 @@ def read_dataset(dataset_id: DatasetId, database: DatabaseDep) -> UploadedDatase
     """Read what is known about an uploaded data set, with statistics of its columns."""
     with database.reading() as session:
         return datasets.find(session, dataset_id)
+
+
+@router.get(
+    "/{dataset_id}/preview",
+    responses={
+        HTTPStatus.OK: answer_with(dataset_examples.PREVIEW),
+        **problems("dataset_not_found", "artifact_lost", "artifacts_unavailable"),
+    },
+)
+def preview_dataset(
+    dataset_id: DatasetId,
+    database: DatabaseDep,
+    store: StoreDep,
+    rows: Annotated[int, Query(ge=1, le=100, description="At most so many examples")] = 10,
+) -> Preview:
+    """Read the first examples of an uploaded data set, with at most 50 of its columns."""
+    with database.reading() as session:
+        # The content is everybody's who trains on it; whether the client has it is asked here.
+        datasets.find(session, dataset_id)
+    content = read_artifact(database, store, lambda one: datasets.read_content(one, dataset_id))
+    if content is None:
+        raise DatasetNotFound(dataset_id)
+    return preview(dataset_id, content, most_rows=rows, most_columns=_PREVIEWED_COLUMNS)
 
 
 @router.delete(

@@ -102,7 +102,10 @@ STUDY_LINKS = _links(
         "sweeps": "list_sweeps",
     },
 )
-DATASET_LINKS = _links("dataset_id", {"self": "read_dataset", "delete": "delete_dataset"})
+DATASET_LINKS = _links(
+    "dataset_id",
+    {"self": "read_dataset", "preview": "preview_dataset", "delete": "delete_dataset"},
+)
 SWEEP_LINKS = _links(
     "sweep_id",
     {

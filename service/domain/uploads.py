@@ -7,6 +7,7 @@ again, in whatever file format, gets the same id.
 """
 
 import hashlib
+import struct
 from typing import Annotated
 
 from pydantic import Field
@@ -86,7 +87,37 @@ class UploadSummary(DomainModel):
 
 
 class UploadedDataset(UploadSummary):
-    """An uploaded data set with a preview of its columns."""
+    """An uploaded data set with statistics of its columns."""
 
     columns: Annotated[list[Column], Field(description="The features, then the target")]
     class_counts: Annotated[list[ClassCount] | None, Field(description="null: no classes")]
+
+
+class Preview(DomainModel):
+    """The first examples of an uploaded data set, as they are trained on."""
+
+    dataset_id: str
+    columns: Annotated[list[str], Field(description="The first features, then the target")]
+    hidden_columns: Annotated[int, Field(description="Features that are not shown")]
+    rows: Annotated[
+        list[list[float | str]],
+        Field(description="A value for each column; the target of classes is a class's name"),
+    ]
+
+
+def preview(dataset_id: str, content: bytes, *, most_rows: int, most_columns: int) -> Preview:
+    """The first rows of the content, and as many of their columns."""
+    header, matrix = Header.unpack(content)
+    shown = min(len(header.features), most_columns - 1)
+    row = struct.Struct(f"<{len(header.features) + 1}d")
+    rows: list[list[float | str]] = []
+    for at in range(min(header.examples, most_rows)):
+        *features, target = row.unpack_from(matrix, at * row.size)
+        named = target if header.labels is None else header.labels[int(target)]
+        rows.append([*features[:shown], named])
+    return Preview(
+        dataset_id=dataset_id,
+        columns=[*header.features[:shown], header.target],
+        hidden_columns=len(header.features) - shown,
+        rows=rows,
+    )

@@ -45,6 +45,11 @@ def test_a_file_is_uploaded_previewed_trained_on_and_then_kept(
     classes = page.get_by_role("table", name="Examples by class")
     expect(classes.get_by_role("row", name="elm")).to_contain_text("20 (50 %)")
 
+    first = page.get_by_role("table", name="First examples")
+    expect(first.get_by_role("row").nth(0)).to_have_text("lengthwidthkind")
+    expect(first.get_by_role("row").nth(2)).to_have_text("1.11oak")
+    expect(first.get_by_role("row")).to_have_count(11)
+
     page.get_by_role("link", name="Train on it").click()
     plan = page.get_by_role("region", name="Plan")
     expect(plan).to_contain_text("Parameters")

@@ -30,3 +30,9 @@ DATASET: dict[str, Any] = DATASET_SUMMARY | {
     "class_counts": [{"name": "a", "examples": 2}, {"name": "b", "examples": 1}],
 }
 DATASET_PAGE: dict[str, Any] = {"data": [DATASET_SUMMARY], "next_cursor": None}
+PREVIEW: dict[str, Any] = {
+    "dataset_id": DATASET_ID,
+    "columns": ["length", "width", "kind"],
+    "hidden_columns": 0,
+    "rows": [[5.1, 3.5, "a"], [6.2, 2.9, "b"], [4.9, 3.1, "a"]],
+}

@@ -31,6 +31,7 @@ export const api = {
   cancelStudy: (study) => `/v1/studies/${id(study)}/cancel`,
   datasets: (filters) => `/v1/datasets${query(filters)}`,
   dataset: (dataset) => `/v1/datasets/${id(dataset)}`,
+  datasetPreview: (dataset, options) => `/v1/datasets/${id(dataset)}/preview${query(options)}`,
   compare: (jobs, { columns, ...options }) => `/v1/compare${query({ jobs: jobs.join(","), columns: columns.join(","), ...options })}`,
 };
 

@@ -92,6 +92,19 @@ def test_an_upload_that_the_store_does_not_take_is_told_to_come_again(
     assert str(files.folder) not in answer.text
 
 
+def test_a_preview_is_read_from_the_store(
+    http: httpx.Client, database: Database, files: Files
+) -> None:
+    path = f"/v1/datasets/{upload(http).json()['id']}"
+    assert http.get(f"{path}/preview").json()["rows"][0] == [5.1, 3.5, "a"]
+    (file,) = files.all
+    file.unlink()
+    told = problem(http.get(f"{path}/preview"), "artifact_lost")
+    assert str(files.folder) not in str(told)
+    # What is known of the data set stands in the database.
+    assert http.get(path).json()["examples"] == 3
+
+
 def spoil(file: Path) -> None:
     file.write_bytes(b"spoilt")
 

@@ -53,6 +53,31 @@ def test_an_upload_is_described_and_read_back(http: httpx.Client) -> None:
     assert http.get(made.headers["location"]).json() == body
 
 
+def test_the_first_examples_are_previewed(http: httpx.Client) -> None:
+    path = upload(http).headers["location"]
+    whole = http.get(f"{path}/preview").raise_for_status().json()
+    assert whole["columns"] == ["length", "width", "kind"]
+    assert whole["rows"] == [[5.1, 3.5, "a"], [6.2, 2.9, "b"], [4.9, 3.1, "a"]]
+    assert whole["hidden_columns"] == 0
+    assert http.get(f"{path}/preview?rows=1").json()["rows"] == whole["rows"][:1]
+    for rows_ in ("0", "101", "x"):
+        answer = http.get(f"{path}/preview", params={"rows": rows_})
+        assert pointers(answer, "invalid_request") == ["/query/rows"]
+    problem(http.get(f"/v1/datasets/{_NOBODY}/preview"), "dataset_not_found")
+
+
+def test_a_preview_of_many_columns_shows_the_first_and_the_target(http: httpx.Client) -> None:
+    names = [f"c{at}" for at in range(80)]
+    lines = [",".join(str(row * 100 + at) for at in range(80)) for row in range(30)]
+    made = upload(http, "\n".join([",".join(names), *lines]), task="regression", target="c3")
+    found = http.get(f"{made.headers['location']}/preview").json()
+    features = [name for name in names if name != "c3"]
+    assert found["columns"] == [*features[:49], "c3"]
+    assert (found["hidden_columns"], len(found["rows"])) == (30, 10)
+    # The second row of the file: a hundred and its column, the target last.
+    assert found["rows"][1] == [*(100 + int(name[1:]) for name in features[:49]), 103]
+
+
 def test_the_same_data_in_any_form_are_one_data_set(http: httpx.Client) -> None:
     """numpy's own NPZ, pyarrow's own Parquet."""
     text = "x0,x1,y\n1,2,0.5\n3,4,1.5\n"

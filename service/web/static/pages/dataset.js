@@ -7,6 +7,7 @@ import { action, failure } from "/static/notices.js";
 import { api, page } from "/static/urls.js";
 
 const MOST_ROWS = 200;
+const PREVIEWED_ROWS = 10;
 const STATISTICS = [["Least", "minimum"], ["Largest", "maximum"], ["Mean", "mean"], ["Deviation", "standard_deviation"]];
 
 export async function open(main, id) {
@@ -14,7 +15,9 @@ export async function open(main, id) {
   show(main, h("p", { class: "soft" }, "Loading…"));
   keepLooking(async () => {
     try {
-      build(main, await read(api.dataset(id)));
+      // Its values may be away, in an object store, while what is known of it is not.
+      const first = read(api.datasetPreview(id, { rows: PREVIEWED_ROWS })).catch(() => null);
+      build(main, await read(api.dataset(id)), await first);
     } catch (error) {
       show(main, failure(error));
       if (!(error instanceof Problem && error.status < 500)) throw error;
@@ -23,7 +26,7 @@ export async function open(main, id) {
   });
 }
 
-function build(main, dataset) {
+function build(main, dataset, preview) {
   setTitle(dataset.name ?? dataset.id);
   const remove = async () => {
     await call(api.dataset(dataset.id), { method: "DELETE" });
@@ -34,7 +37,7 @@ function build(main, dataset) {
       h("div", { class: "toolbar" },
         h("a", { class: "button strong", href: page.newJob({ dataset: dataset.id }) }, "Train on it"),
         action("Delete", remove, { kind: "danger" }))),
-    h("div", { class: "two" }, columnsCard(dataset), h("div", { class: "stack" }, factsCard(dataset), dataset.class_counts && classesCard(dataset)))));
+    h("div", { class: "two" }, h("div", { class: "stack" }, columnsCard(dataset), previewCard(preview)), h("div", { class: "stack" }, factsCard(dataset), dataset.class_counts && classesCard(dataset)))));
 }
 
 function columnsCard({ columns, target }) {
@@ -50,6 +53,17 @@ function columnsCard({ columns, target }) {
       h("thead", {}, h("tr", {}, ["Column", ...STATISTICS.map(([label]) => label), "Distinct"].map((label, at) => h("th", { scope: "col", class: at ? "number" : null }, label)))),
       h("tbody", {}, shown.map(line)))),
     columns.length > shown.length && h("p", { class: "soft" }, `The first ${count(shown.length)} of ${count(columns.length)} columns.`));
+}
+
+function previewCard(preview) {
+  if (preview === null) return h("p", { class: "soft" }, "The first examples cannot be read at the moment.");
+  const cell = (value) => (typeof value === "number" ? h("td", { class: "number" }, number(value)) : h("td", {}, value));
+  return h("section", { "aria-label": "Preview" },
+    h("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "First examples" }, h("table", {},
+      h("caption", { class: "unseen" }, "First examples"),
+      h("thead", {}, h("tr", {}, preview.columns.map((name, at) => h("th", { scope: "col", class: typeof preview.rows[0][at] === "number" ? "number" : null }, name)))),
+      h("tbody", {}, preview.rows.map((row) => h("tr", {}, row.map(cell)))))),
+    preview.hidden_columns > 0 && h("p", { class: "soft" }, `${count(preview.hidden_columns)} more features are not shown.`));
 }
 
 function factsCard(dataset) {
