@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from service.api.dependencies import SettingsDep
-from service.api.openapi import problems
+from service.api.openapi import answer_with, problems
 from service.domain.activations import Activation, AnyActivation
 from service.domain.base import DomainModel, JsonObject, SpecModel
 from service.domain.datasets import WELL_KNOWN, AnyDataset, Dataset, KnownSet, OpenMl
@@ -105,16 +105,6 @@ class Catalog(BaseModel):
     limits: Limits
     limit_meanings: dict[str, str]
     spec_schema: JsonObject = Field(description="JSON Schema of a job spec")
-
-
-@router.get(
-    "",
-    response_model=Catalog,
-    responses={HTTPStatus.OK: {"description": "The catalogue"}, **problems()},
-)
-def read_catalog(settings: SettingsDep) -> Response:
-    """Read everything a spec may say."""
-    return Response(_as_json(settings.limits), media_type="application/json")
 
 
 @cache
@@ -244,3 +234,41 @@ def _quantities(model: type[DomainModel]) -> list[Quantity]:
             Quantity(name=name, meaning=field.description or "", unit=str(unit) if unit else None)
         )
     return quantities
+
+
+def _example() -> JsonObject:
+    """One of each kind, without the long schemas."""
+    short: JsonObject = {"parameters": {}}
+    choice = short | {"name": "sgd", "description": "Stochastic gradient descent"}
+    relu = variants(AnyActivation, "name", Activation)["relu"]
+    mse = variants(AnyLoss, "name", Loss)["mse"]
+    digits = variants(AnyDataset, "name", Dataset)["digits"]
+    return Catalog(
+        activations=[_activation("relu", relu).model_copy(update=short)],
+        losses=[_loss("mse", mse).model_copy(update=short)],
+        datasets=[_dataset("digits", digits).model_copy(update=short)],
+        networks=[Choice(**choice | {"name": "mlp", "description": "Fully connected"})],
+        inits=_names(Init, "name")[:1],
+        optimizers=[Choice(**choice)],
+        schedules=[Choice(**choice | {"name": "constant", "description": "The rate as it is"})],
+        precisions=_names(JobSpec, "precision"),
+        devices=_names(JobSpec, "device"),
+        epoch_quantities=_quantities(EpochMetrics)[:2],
+        layer_quantities=_quantities(LayerMetrics)[:3],
+        limits=Limits(),
+        limit_meanings={"max_epochs": "Epochs of a job"},
+        spec_schema={"type": "object", "title": "JobSpec"},
+    ).model_dump(mode="json")
+
+
+@router.get(
+    "",
+    response_model=Catalog,
+    responses={
+        HTTPStatus.OK: {"description": "The catalogue"} | answer_with(_example()),
+        **problems(),
+    },
+)
+def read_catalog(settings: SettingsDep) -> Response:
+    """Read everything a spec may say."""
+    return Response(_as_json(settings.limits), media_type="application/json")

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from service.api.dependencies import DatabaseDep, SettingsDep
 from service.api.errors import ApiError
-from service.api.openapi import problems
+from service.api.openapi import answer_with, problems
 from service.db import UNAVAILABLE, Database, workers
 from service.domain.errors import FieldError
 from service.settings import Settings
@@ -28,7 +28,11 @@ class Ready(BaseModel):
 
 
 @router.get(
-    "/healthz", responses={HTTPStatus.OK: {"description": "The process answers"}, **problems()}
+    "/healthz",
+    responses={
+        HTTPStatus.OK: {"description": "The process answers"} | answer_with({"status": "alive"}),
+        **problems(),
+    },
 )
 async def check_liveness() -> Alive:
     """Answer, without asking anybody else."""
@@ -37,7 +41,10 @@ async def check_liveness() -> Alive:
 
 @router.get(
     "/readyz",
-    responses={HTTPStatus.OK: {"description": "Jobs can run"}, **problems("not_ready")},
+    responses={
+        HTTPStatus.OK: {"description": "Jobs can run"} | answer_with({"status": "ready"}),
+        **problems("not_ready"),
+    },
 )
 def check_readiness(request: Request, settings: SettingsDep, database: DatabaseDep) -> Ready:
     """Check that a job posted now would be trained."""

@@ -2,11 +2,14 @@
 name are refused."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.routing import BaseRoute
 
 from service.api.errors import (
     ARTIFACT_LOST,
@@ -18,6 +21,7 @@ from service.api.errors import (
     Problem,
 )
 from service.api.examples import datasets as dataset_examples
+from service.api.examples import files as example_files
 from service.api.examples import jobs as examples
 from service.api.examples import studies as study_examples
 from service.api.middleware.gate import OPEN_PATHS, needed_scope
@@ -50,13 +54,14 @@ SPEC_BODY = _body("JobSpec", examples.SPECS)
 SWEEP_BODY = _body("SweepSpec", examples.SWEEP_SPECS)
 STUDY_BODY = _body("StudySpec", study_examples.STUDY_SPECS)
 
+_BYTES = {"type": "string", "format": "binary"}
 UPLOAD_BODY = {
     "requestBody": {
         "required": True,
         "content": {
             CSV: {"schema": {"type": "string"}, "example": dataset_examples.UPLOAD_CSV},
-            PARQUET: {"schema": {"type": "string", "format": "binary"}},
-            NPZ: {"schema": {"type": "string", "format": "binary"}},
+            PARQUET: {"schema": _BYTES, "examples": example_files.UPLOAD_PARQUET},
+            NPZ: {"schema": _BYTES, "examples": example_files.UPLOAD_NPZ},
         },
     }
 }
@@ -180,6 +185,7 @@ class Api(FastAPI):
                 tags=self.openapi_tags,
                 separate_input_output_schemas=False,
             )
+            _restore_examples(document, self.routes)
             schemas = document["components"]["schemas"]
             for model in (Problem, JobSpec, SweepSpec, StudySpec):
                 schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
@@ -197,6 +203,24 @@ class Api(FastAPI):
         """The methods that a documented path names."""
         item = self.openapi()["paths"].get(path, {})
         return sorted(method.upper() for method in item)
+
+
+def _restore_examples(document: dict[str, Any], routes: Sequence[BaseRoute]) -> None:
+    """FastAPI leaves out whatever is null, also in examples, where it is part of the answer."""
+    for context in iter_route_contexts(routes):
+        route = context.original_route
+        if not isinstance(route, APIRoute) or not route.include_in_schema:
+            continue
+        extra = route.openapi_extra or {}
+        for method in route.methods:
+            operation = document["paths"][route.path_format][method.lower()]
+            pairs = [(extra.get("requestBody", {}), operation.get("requestBody", {}))]
+            for status, response in route.responses.items():
+                pairs.append((response, operation["responses"][str(int(status))]))
+            for written, shown in pairs:
+                for kind, described in written.get("content", {}).items():
+                    names = described.keys() & {"example", "examples"}
+                    shown["content"][kind] |= {one: deepcopy(described[one]) for one in names}
 
 
 _KEY = "api_key"

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.api import tabular
 from service.api.dependencies import DatabaseDep, JobId
 from service.api.errors import invalid
+from service.api.examples import files
 from service.api.examples import jobs as examples
 from service.api.negotiation import choose
 from service.api.openapi import joined_by_commas, problems
@@ -59,12 +60,12 @@ class LayerQuery(SeriesQuery):
 _Accept = Annotated[str | None, Header(alias="Accept", include_in_schema=False)]
 
 
-def _forms(example: Any, csv: str) -> dict[int | str, dict[str, Any]]:
+def _forms(example: Any, csv: str, parquet: Any) -> dict[int | str, dict[str, Any]]:
     binary = {"schema": {"type": "string", "contentMediaType": tabular.PARQUET}}
     content = {
         tabular.JSON: {"example": example},
         tabular.CSV: {"schema": {"type": "string"}, "example": csv},
-        tabular.PARQUET: binary,
+        tabular.PARQUET: binary | {"examples": parquet},
     }
     return {HTTPStatus.OK: {"content": content}}
 
@@ -141,7 +142,10 @@ def _named(columns: str | None, known: Sequence[str]) -> Sequence[str]:
 @router.get(
     "/epochs",
     response_model=EpochSeries,
-    responses={**_forms(examples.EPOCHS, examples.EPOCHS_CSV), **problems("job_not_found")},
+    responses={
+        **_forms(examples.EPOCHS, examples.EPOCHS_CSV, files.EPOCHS_PARQUET),
+        **problems("job_not_found"),
+    },
 )
 def read_epochs(
     job_id: JobId,
@@ -156,7 +160,10 @@ def read_epochs(
 @router.get(
     "/layers",
     response_model=LayerSeries,
-    responses={**_forms(examples.LAYERS, examples.LAYERS_CSV), **problems("job_not_found")},
+    responses={
+        **_forms(examples.LAYERS, examples.LAYERS_CSV, files.LAYERS_PARQUET),
+        **problems("job_not_found"),
+    },
 )
 def read_layers(
     job_id: JobId,

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Response
 
 from service.api.dependencies import DatabaseDep, JobId, StoreDep
+from service.api.examples import files
 from service.api.openapi import problems
 from service.artifacts import read
 from service.db import checkpoints, jobs
@@ -22,7 +23,12 @@ MEDIA_TYPE = "application/octet-stream"
         HTTPStatus.OK: {
             "description": "The final weights in the safetensors format: `0.weight` "
             "[outputs, inputs], `0.bias`, … named and shaped as PyTorch's layers have them",
-            "content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"type": "string", "format": "binary"},
+                    "examples": files.WEIGHTS,
+                }
+            },
         },
         **problems("job_not_found", "weights_not_kept", "artifact_lost", "artifacts_unavailable"),
     },

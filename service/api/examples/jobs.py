@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from service.domain.job import Job
+from service.domain.job import Job, StatusChange
 from service.domain.metrics import EPOCH_COLUMNS, EpochMetrics
 from service.domain.spec import JobSpec
 from service.domain.states import JobStatus, Outcome
@@ -180,13 +180,14 @@ UNITS: dict[str, Any] = {
     "irreversible_fraction": 1.0,
 }
 
+_STARTED = StatusChange(seq=2, status=JobStatus.RUNNING, attempt=1, reason=None, at=_at(2))
+_ENDED = StatusChange(seq=3, status=JobStatus.SUCCEEDED, attempt=1, reason=None, at=_at(3))
+_LAST_EPOCH = EpochMetrics.model_validate(JOB["summary"])
 EVENTS = (
-    "event: status\n"
-    'data: {"seq":2,"status":"running","attempt":1,"reason":null,"at":"2026-11-23T14:02:02.000Z"}\n'
-    "id: 2-\n\n"
-    "event: epoch\n"
-    'data: {"epoch":0,"train_loss":2.31,…}\n'
-    "id: 2-0\n\n"
+    f"event: status\ndata: {_STARTED.model_dump_json()}\nid: 2-\n\n"
+    f"event: epoch\ndata: {_LAST_EPOCH.model_dump_json()}\nid: 2-20\n\n"
+    f"event: status\ndata: {_ENDED.model_dump_json()}\nid: 3-20\n\n"
+    f"event: end\ndata: {_JOB.model_dump_json()}\nid: 3-20-end\n\n"
 )
 
 _CONVENTION = {
