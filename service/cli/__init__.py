@@ -4,10 +4,11 @@ is a client of the HTTP API."""
 from service.cli.program import app
 
 from service.cli import exporting, jobs, keys, local, series, studies, sweeps  # isort: skip  (add commands)
-from service.cli import examining, moving, pruning  # isort: skip  (the same)
+from service.cli import datasets, examining, moving, pruning  # isort: skip  (the same)
 
 __all__ = [
     "app",
+    "datasets",
     "examining",
     "exporting",
     "jobs",

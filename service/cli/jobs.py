@@ -18,7 +18,7 @@ from service.cli.program import (
     app,
     connect,
     console,
-    read_spec,
+    read_file,
 )
 from service.domain.states import JobStatus, Outcome
 
@@ -43,7 +43,7 @@ def submit(
     api_key: ApiKey = None,
 ) -> None:
     """Queue the job that a file describes."""
-    spec = read_spec(file)
+    spec = read_file(file)
     with connect(url, api_key) as client:
         if dry_run:
             plan = client.jobs.create(spec, priority=priority, dry_run=True)
@@ -76,6 +76,7 @@ def list_all(
     status: Annotated[JobStatus | None, typer.Option(help="Only in this state.")] = None,
     outcome: Annotated[Outcome | None, typer.Option(help="Only with this outcome.")] = None,
     sweep: Annotated[str | None, typer.Option(help="Only members of this sweep.")] = None,
+    study: Annotated[str | None, typer.Option(help="Only jobs of this study.")] = None,
     activation: Annotated[str | None, typer.Option(help="Only with this activation.")] = None,
     name: Annotated[str | None, typer.Option(help="Only with exactly this name.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
@@ -89,6 +90,7 @@ def list_all(
             status=status,
             outcome=outcome,
             sweep_id=sweep,
+            study_id=study,
             activation=activation,
             name=name,
             page_size=min(limit, 200),

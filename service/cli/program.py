@@ -112,8 +112,8 @@ def read_settings() -> Settings:
         fail(ExitCode.USAGE, "The environment holds settings that cannot be.", *lines)
 
 
-def read_spec(file: str) -> bytes:
-    """What the file holds. Whether it is a spec is the service's to say."""
+def read_file(file: str) -> bytes:
+    """What the file holds. Whether it is what is asked for is the service's to say."""
     try:
         return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:

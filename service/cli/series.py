@@ -23,7 +23,7 @@ def compare(
 
 
 @app.command()
-def openapi(*, url: Url = None, api_key: ApiKey = None) -> None:
-    """Print the OpenAPI document of the service."""
+def openapi(*, json: Json = False, url: Url = None, api_key: ApiKey = None) -> None:
+    """Print the OpenAPI document of the service: JSON in any case, in one line with --json."""
     with connect(url, api_key) as client:
-        typer.echo(json_module.dumps(client.openapi(), indent=2))
+        typer.echo(json_module.dumps(client.openapi(), indent=None if json else 2))

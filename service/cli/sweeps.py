@@ -18,7 +18,7 @@ from service.cli.program import (
     app,
     connect,
     console,
-    read_spec,
+    read_file,
 )
 
 
@@ -35,7 +35,7 @@ def sweep(
     api_key: ApiKey = None,
 ) -> None:
     """Queue the sweep that a file describes: a base spec and its axes."""
-    spec = read_spec(file)
+    spec = read_file(file)
     with connect(url, api_key) as client:
         if dry_run:
             plan = client.sweeps.create(spec, priority=priority, dry_run=True)
@@ -55,6 +55,7 @@ def sweep(
 def list_sweeps(
     *,
     name: Annotated[str | None, typer.Option(help="Only with exactly this name.")] = None,
+    study: Annotated[str | None, typer.Option(help="Only sweeps of this study.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
     json: Json = False,
     url: Url = None,
@@ -62,7 +63,7 @@ def list_sweeps(
 ) -> None:
     """List sweeps, newest first."""
     with connect(url, api_key) as client:
-        found = client.sweeps.list(name=name, page_size=min(limit, 200))
+        found = client.sweeps.list(name=name, study_id=study, page_size=min(limit, 200))
         tables.show_list(console(), list(islice(found, limit)), json=json)
 
 

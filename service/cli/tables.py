@@ -37,18 +37,23 @@ def as_json(answer: BaseModel) -> str:
     return answer.model_dump_json(exclude_unset=True)
 
 
+def as_json_array(found: Sequence[BaseModel]) -> str:
+    """A line for each."""
+    inner = ",\n".join(map(as_json, found))
+    return f"[{inner}]"
+
+
 def show_list(
     console: Console, found: Sequence[Job] | Sequence[Sweep] | Sequence[Study], *, json: bool
 ) -> None:
     """Prints a row for each; for programs a JSON array."""
     if json:
-        inner = ",\n".join(map(as_json, found))
-        typer.echo(f"[{inner}]")
+        typer.echo(as_json_array(found))
         return
     if not found:
         typer.echo("Nothing is there.", err=True)
         return
-    table = _plain_table("id", "state", "done", "what")
+    table = plain_table("id", "state", "done", "what")
     fixed = (36, 12, 4)
     # Between two columns are three blanks.
     rest = console.width - sum(fixed) - 3 * len(fixed)
@@ -92,9 +97,9 @@ def _(job: Job, width: int) -> list[RenderableType]:
         "state": f"{state_of(job)}, {job.progress:.0%} done",
         "spec": f"{job.spec.activation.name} on {job.spec.dataset.name}, {job.spec.loss.name}, "
         f"{job.spec.optimizer.name} {number(job.spec.optimizer.learning_rate)}",
-        "created": _moment(job.created_at),
-        "started": _moment(job.started_at),
-        "finished": _moment(job.finished_at),
+        "created": moment_of(job.created_at),
+        "started": moment_of(job.started_at),
+        "finished": moment_of(job.finished_at),
         "attempt": str(job.attempt),
     }
     if job.diverged_at_step is not None:
@@ -105,7 +110,7 @@ def _(job: Job, width: int) -> list[RenderableType]:
         rows["sweep"] = job.sweep_id
     measured = {} if job.summary is None else job.summary.model_dump()
     rows |= {name: number(last) for name, last in measured.items() if last is not None}
-    return [_card(rows), *_warnings(job.warnings)]
+    return [card(rows), *_warnings(job.warnings)]
 
 
 @describe.register
@@ -119,10 +124,10 @@ def _(sweep: Sweep, width: int) -> list[RenderableType]:
         "axes": f"{axes} ({sweep.mode.value}, {sweep.members:,} members)",
         "members": ", ".join(f"{n:,} {name}" for name, n in counts.items()),
         "diverged": f"{sweep.diverged:,}",
-        "created": _moment(sweep.created_at),
-        "finished": _moment(sweep.finished_at),
+        "created": moment_of(sweep.created_at),
+        "finished": moment_of(sweep.finished_at),
     }
-    return [_card(rows)]
+    return [card(rows)]
 
 
 @describe.register
@@ -135,12 +140,12 @@ def _(study: Study, width: int) -> list[RenderableType]:
         "state": f"{study.status.value}, {study.progress:.0%} of round {study.rounds} done",
         "verdict": study.verdict.value if study.verdict else NOTHING,
         "jobs": ", ".join(f"{n:,} {name}" for name, n in counts.items()) or NOTHING,
-        "created": _moment(study.created_at),
-        "finished": _moment(study.finished_at),
+        "created": moment_of(study.created_at),
+        "finished": moment_of(study.finished_at),
     }
     if study.reason is not None:
         rows["reason"] = plain(f"{study.reason}: {study.detail or ''}".rstrip(": "))
-    return [_card(rows)]
+    return [card(rows)]
 
 
 @describe.register
@@ -155,14 +160,14 @@ def _(report: StudyReport, width: int) -> list[RenderableType]:
 
 @describe.register
 def _(plan: JobPlan, width: int) -> list[RenderableType]:
-    return [_card(_costs(plan)), *_warnings(plan.warnings)]
+    return [card(_costs(plan)), *_warnings(plan.warnings)]
 
 
 @describe.register
 def _(plan: SweepPlan, width: int) -> list[RenderableType]:
     cohorts = f"{plan.cohorts:,}, the largest of {plan.largest_cohort:,}"
     rows = {"members": f"{plan.members:,}", "cohorts": cohorts, **_costs(plan)}
-    return [_card(rows), *_warnings(plan.warnings)]
+    return [card(rows), *_warnings(plan.warnings)]
 
 
 def _costs(plan: JobPlan | SweepPlan) -> dict[str, str]:
@@ -189,15 +194,15 @@ def _(table: SweepTable, width: int) -> list[RenderableType]:
     corner = ", ".join(map(plain, table.rows.axes))
     parts: list[RenderableType] = [heading]
     widest = [max(map(len, [head, *(row[j] for row in texts)])) for j, head in enumerate(heads)]
-    for block in _blocks(widest, width - max(map(len, [corner, *labels])) - 2):
-        drawn = _plain_table(corner, *(heads[j] for j in block))
+    for block in blocks_of(widest, width - max(map(len, [corner, *labels])) - 2):
+        drawn = plain_table(corner, *(heads[j] for j in block))
         for label, row in zip(labels, texts, strict=True):
             drawn.add_row(label, *(row[j] for j in block))
         parts.append(drawn)
     return parts
 
 
-def _blocks(widths: Sequence[int], room: int) -> list[list[int]]:
+def blocks_of(widths: Sequence[int], room: int) -> list[list[int]]:
     """Columns, two blanks between each, that fit beside each other; at least one a block."""
     blocks: list[list[int]] = [[]]
     left = room
@@ -230,14 +235,14 @@ def _(comparison: Comparison, width: int) -> list[RenderableType]:
         f"{letter}  {job.id}  {state_of(job)}  {_what(job)}"
         for letter, job in zip(letters, comparison.jobs, strict=True)
     ]
-    specs = _plain_table("spec", *letters)
+    specs = plain_table("spec", *letters)
     for one in comparison.differences:
         shown = zip(one.values, one.present, strict=True)
         specs.add_row(
             plain(one.pointer), *(value(v) if present else NOTHING for v, present in shown)
         )
     parts.append(specs if comparison.differences else "The specs are equal.")
-    curves = _plain_table("last value", *letters, "differs from")
+    curves = plain_table("last value", *letters, "differs from")
     for curve in comparison.curves:
         lasts = [next((v for v in reversed(own) if v is not None), None) for own in curve.values]
         first = curve.first_differing_epoch
@@ -259,18 +264,20 @@ def _warnings(warnings: Sequence[SpecWarning]) -> list[RenderableType]:
     return [f"Warning ({one.code}) {one.pointer}: {plain(one.detail)}" for one in warnings]
 
 
-def _moment(moment: datetime | None) -> str:
+def moment_of(moment: datetime | None) -> str:
     return NOTHING if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _card(rows: dict[str, str]) -> Table:
-    card = Table.grid(padding=(0, 2, 0, 0))
+def card(rows: dict[str, str]) -> Table:
+    """A line for each name and what stands beside it."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
     for name, text in rows.items():
-        card.add_row(name, text)
-    return card
+        grid.add_row(name, text)
+    return grid
 
 
-def _plain_table(*heads: str) -> Table:
+def plain_table(*heads: str) -> Table:
+    """Without lines around it; the first column names the row."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
     for i, head in enumerate(heads):
         table.add_column(head, justify="left" if i == 0 else "right", overflow="fold")

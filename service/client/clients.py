@@ -7,7 +7,16 @@ import httpx
 
 from service.client import service_calls
 from service.client.operations import AsyncResource, Operation, Resource
-from service.client.resources import AsyncJobs, AsyncStudies, AsyncSweeps, Jobs, Studies, Sweeps
+from service.client.resources import (
+    AsyncDatasets,
+    AsyncJobs,
+    AsyncStudies,
+    AsyncSweeps,
+    Datasets,
+    Jobs,
+    Studies,
+    Sweeps,
+)
 from service.client.retries import Retries
 from service.client.senders import AsyncSender, Sender
 
@@ -47,6 +56,7 @@ class Subgrad(_Service, Resource):
         self.jobs = Jobs(self._sender)
         self.sweeps = Sweeps(self._sender)
         self.studies = Studies(self._sender)
+        self.datasets = Datasets(self._sender)
 
     def close(self) -> None:
         self._http.close()
@@ -81,6 +91,7 @@ class AsyncSubgrad(_Service, AsyncResource):
         self.jobs = AsyncJobs(self._sender)
         self.sweeps = AsyncSweeps(self._sender)
         self.studies = AsyncStudies(self._sender)
+        self.datasets = AsyncDatasets(self._sender)
 
     async def aclose(self) -> None:
         await self._http.aclose()

@@ -63,7 +63,7 @@ class NotAllowed(Refused):
 
 
 class NotFound(Refused):
-    """404: there is no such job, sweep or path."""
+    """404: there is no such job, sweep, study, data set or path."""
 
 
 class MoveRefused(Refused):

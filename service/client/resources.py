@@ -1,10 +1,10 @@
-"""Jobs, sweeps and studies, as both clients have them."""
+"""Jobs, sweeps, studies and data sets, as both clients have them."""
 
 import time
 from collections.abc import Callable
 from typing import Any, Generic, Literal, Protocol, TypeVar, overload
 
-from service.client import job_calls, study_calls, sweep_calls
+from service.client import dataset_calls, job_calls, study_calls, sweep_calls
 from service.client.calls import Call, Posted
 from service.client.errors import StillRunning
 from service.client.operations import AsyncResource, Listing, Operation, Resource, Streaming
@@ -204,6 +204,14 @@ class _Studies:
     cancel = Operation(study_calls.cancel)
 
 
+class _Datasets:
+    upload = Operation(dataset_calls.upload)
+    get = Operation(dataset_calls.get)
+    preview = Operation(dataset_calls.preview)
+    list = Listing(dataset_calls.list_all)
+    delete = Operation(dataset_calls.delete)
+
+
 class Jobs(_Jobs, _Lasting[Job, JobPlan]):
     """Training runs."""
 
@@ -226,3 +234,11 @@ class Studies(_Studies, _Ending[Study]):
 
 class AsyncStudies(_Studies, _AsyncEnding[Study]):
     """Claims tested, awaited."""
+
+
+class Datasets(_Datasets, Resource):
+    """Data sets of your own."""
+
+
+class AsyncDatasets(_Datasets, AsyncResource):
+    """Data sets of your own, awaited."""

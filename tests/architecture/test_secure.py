@@ -43,6 +43,7 @@ def test_values_reach_sql_as_parameters_alone(module: Path) -> None:
 # What may touch files at all, by the beginning of the path, and why no user's text leads there.
 TOUCHES_FILES = {
     "service/cli/": "runs as the user themselves",
+    "service/client/dataset_calls.py": "runs as the user themselves",
     "service/embedded/": "the home folder of the settings",
     "service/settings.py": "what the environment names",
     "service/pulse.py": "names of processes, the home folder",

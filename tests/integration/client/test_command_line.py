@@ -158,13 +158,20 @@ def test_a_sweep_from_its_file_to_its_table(run: CommandLine) -> None:
     assert run("watch", sweep_id, "--json").code == 0
 
 
-def test_a_sweep_with_a_cancelled_member_ends_its_watch_with_1(
+def test_a_sweep_is_cancelled_and_its_members_tried_again(
     run: CommandLine, client: Subgrad
 ) -> None:
     sweep = client.sweeps.create({"base": LONG, "axes": {"seed": {"range": 2}}})
-    client.sweeps.cancel(sweep.id)
+    assert run("cancel", sweep.id).code == 0
     assert client.sweeps.wait(sweep.id).status is JobStatus.CANCELLED
     assert run("watch", sweep.id).code == 1
+    again = run("retry", sweep.id, "--json")
+    assert again.code == 0
+    assert again.json["id"] == sweep.id
+    counts = again.json["counts"]
+    assert counts["queued"] + counts["running"] == 2
+    assert run("cancel", sweep.id, "--json").json["id"] == sweep.id
+    assert client.sweeps.wait(sweep.id).counts.cancelled == 2
 
 
 def test_jobs_are_compared(run: CommandLine, client: Subgrad, trained: Job) -> None:
@@ -207,7 +214,10 @@ def test_series_are_exported(run: CommandLine, trained: Job, tmp_path: Path) -> 
 
 
 def test_the_document_is_printed(run: CommandLine) -> None:
-    assert run("openapi").json["openapi"].startswith("3.1")
+    told, packed = run("openapi"), run("openapi", "--json")
+    assert told.json["openapi"].startswith("3.1")
+    assert packed.json == told.json
+    assert packed.out.count("\n") == 1
 
 
 @pytest.mark.parametrize(

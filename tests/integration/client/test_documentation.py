@@ -49,7 +49,7 @@ def test_pythons_examples_run(url: str, capsys: pytest.CaptureFixture[str]) -> N
     assert "invalid_spec /epochs req_" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("kind", ["jobs", "sweeps", "studies"])
+@pytest.mark.parametrize("kind", ["jobs", "sweeps", "studies", "datasets"])
 def test_the_table_of_operations_is_complete(kind: str) -> None:
     (row,) = re.findall(rf"^\| `{kind}` \|(.*)\|$", PAGE, re.M)
     known = getattr(resources, kind.capitalize())

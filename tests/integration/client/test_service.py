@@ -167,10 +167,22 @@ def test_a_sweep_from_its_axes_to_its_table(client: Subgrad) -> None:
         client.sweeps.retry(posted.id)
 
 
-def test_a_sweep_is_cancelled(client: Subgrad) -> None:
-    sweep = client.sweeps.create({"base": LONG, "axes": {"seed": {"range": 2}}})
+def test_a_sweep_is_cancelled_and_its_members_tried_again(client: Subgrad) -> None:
+    """Those that were cancelled: the others keep their results."""
+    axes = {"epochs": [1, LONG["epochs"]], "seed": {"range": 2}}
+    sweep = client.sweeps.create({"base": LONG, "axes": axes})
+    short = client.jobs.list(sweep_id=sweep.id)
+    for job in [job for job in short if job.spec.epochs == 1]:
+        client.jobs.wait(job.id)
     client.sweeps.cancel(sweep.id)
-    assert client.sweeps.wait(sweep.id).status is JobStatus.CANCELLED
+    ended = client.sweeps.wait(sweep.id)
+    assert (ended.counts.succeeded, ended.counts.cancelled) == (2, 2)
+    again = client.sweeps.retry(sweep.id)
+    assert again.counts.succeeded == 2
+    assert again.counts.queued + again.counts.running == 2
+    assert not again.is_terminal
+    client.sweeps.cancel(sweep.id)
+    assert client.sweeps.wait(sweep.id).counts.cancelled == 2
 
 
 def test_the_service_tells_of_itself(client: Subgrad) -> None:

@@ -40,6 +40,11 @@ def test_a_study_is_run_listed_shown_and_reported(subgrad: CommandLine, tmp_path
     assert "/jobs/job_" in report.out
     assert subgrad("study", "report", newest["id"], "--json").json["study"]["id"] == newest["id"]
     assert subgrad("study", "cancel", newest["id"]).code == 4, "it has ended"
+    jobs = subgrad("ls", "--study", newest["id"], "--json").json
+    assert jobs
+    assert {job["study_id"] for job in jobs} == {newest["id"]}
+    sweeps = subgrad("sweeps", "--study", newest["id"], "--json").json
+    assert {sweep["id"] for sweep in sweeps} == {job["sweep_id"] for job in jobs}
 
 
 def test_all_studies_are_run_into_one_report(
