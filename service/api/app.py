@@ -34,9 +34,10 @@ from service.api.middleware.head import Head
 from service.api.middleware.monitoring import Monitor
 from service.api.middleware.patience import Patience
 from service.api.middleware.spans import Spans
-from service.api.openapi import TAGS, Api, refuse_undocumented
+from service.api.openapi import TAGS, Api
 from service.api.posts import Posts
 from service.api.rates import Rates
+from service.api.refusals import refuse_undocumented
 from service.api.watching import Watches
 from service.artifacts import Store
 from service.db import Database

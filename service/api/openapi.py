@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import BaseRoute
@@ -17,7 +17,6 @@ from service.api.errors import (
     MEDIA_TYPE,
     PHRASES,
     PROBLEMS,
-    ApiError,
     Problem,
 )
 from service.api.examples import datasets as dataset_examples
@@ -25,8 +24,6 @@ from service.api.examples import files as example_files
 from service.api.examples import jobs as examples
 from service.api.examples import studies as study_examples
 from service.api.middleware.gate import OPEN_PATHS, needed_scope
-from service.api.negotiation import choose
-from service.api.validation import pointer
 from service.domain.errors import FieldError
 from service.domain.spec import JobSpec
 from service.domain.study import StudySpec
@@ -299,50 +296,3 @@ def _example(code: str) -> dict[str, Any]:
     path = "/readyz" if code == "not_ready" else "/v1/jobs"
     problem = Problem.build(code, detail, errors, instance=path, request_id="req_6f1c2b3a")
     return {"summary": PROBLEMS[code].title, "value": problem.model_dump()}
-
-
-async def refuse_undocumented(request: Request) -> None:
-    """One rule for every operation: what it takes and what it can answer with stands in the
-    document. One dependency, too: each costs FastAPI a twentieth of a small request."""
-    _refuse_unacceptable(request)
-    _refuse_unknown_query(request)
-
-
-def _refuse_unacceptable(request: Request) -> None:
-    accept = request.headers.get("accept")
-    if accept is None or accept == "*/*":
-        return
-    item = request.app.openapi()["paths"].get(request.scope["route"].path, {})
-    responses = item.get(request.method.lower(), {}).get("responses", {})
-    offered = [
-        kind
-        for status, response in responses.items()
-        if status.startswith("2")
-        for kind in response.get("content", {})
-    ]
-    if offered:
-        choose(accept, list(dict.fromkeys(offered)))
-
-
-def _refuse_unknown_query(request: Request) -> None:
-    """A misspelt filter must not silently list everything."""
-    if not request.query_params:
-        return
-    item = request.app.openapi()["paths"].get(request.scope["route"].path)
-    if item is None:
-        return
-    operation = item.get(request.method.lower(), {})
-    accepted = [p["name"] for p in operation.get("parameters", []) if p["in"] == "query"]
-    names = [name for name, _ in request.query_params.multi_items()]
-    errors = []
-    for name in dict.fromkeys(names):
-        if name not in accepted:
-            reason = f"unknown parameter; accepted: {', '.join(accepted) or 'none'}"
-            errors.append(FieldError(pointer=pointer(["query", name]), detail=reason))
-        elif names.count(name) > 1:
-            errors.append(
-                FieldError(pointer=pointer(["query", name]), detail="is given more than once")
-            )
-    if errors:
-        detail = "; ".join(f"{e.pointer}: {e.detail}" for e in errors[:3])
-        raise ApiError("invalid_request", detail, errors)

@@ -1,7 +1,7 @@
-"""Every kind of bad input has one clear answer, and nothing is stored."""
+"""Every kind of bad spec and parameter has one clear answer, and nothing is stored."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -9,16 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.settings import Settings
 from tests.integration.api.problems import pointers, problem
 from tests.specs import SMALL
 
-JSON_TYPE = {"Content-Type": "application/json"}
-LIMIT = Settings().limits.max_body_bytes
 
-
-def _post(http: httpx.Client, content: bytes, content_type: str | None = None) -> httpx.Response:
-    headers = {"Content-Type": content_type or "application/json"}
+def _post(http: httpx.Client, content: bytes) -> httpx.Response:
+    headers = {"Content-Type": "application/json"}
     return http.post("/v1/jobs", content=content, headers=headers)
 
 
@@ -38,33 +34,6 @@ def _activation(**fields: Any) -> bytes:
 def _nothing_is_stored(still: httpx.Client) -> Iterator[None]:
     yield
     assert still.get("/v1/jobs").json()["data"] == []
-
-
-@pytest.mark.parametrize(
-    ("content", "hint"),
-    [
-        (b"", "empty"),
-        (b" \n", "empty"),
-        (b"{", "line 1, column 2"),
-        (b'{"epochs": 1\n "seed": 2}', "line 2, column 2"),
-        (b'{"epochs": 01}', "line 1"),
-        (b"{'epochs': 1}", "double quotes"),
-        (b'{"name": "a\nb"}', "control character"),
-        (b'{"epochs": 1} {}', "Extra data"),
-        (b'{"name": "\xff"}', "Byte 11 of the body is not UTF-8"),
-        (b"\xef\xbb\xbf{}", "BOM"),
-        ("{}".encode("utf-16"), "not UTF-8"),
-        (b"[" * 10_000, "nested"),
-        (b"[" * 10_000 + b"]" * 10_000, "nested"),
-        (b'{"a":' * 10_000 + b"1" + b"}" * 10_000, "nested"),
-        (b'{"a":' * 65 + b"1" + b"}" * 65, "nested"),
-        (b'{"epochs": 1, "epochs": 2}', "twice"),
-        (b'{"network": {"kind": "mlp", "kind": "linear"}}', "'kind'"),
-        (b'{"epochs": 1' + b"0" * 5000 + b"}", "digits"),
-    ],
-)
-def test_what_is_not_json_is_refused(still: httpx.Client, content: bytes, hint: str) -> None:
-    assert hint in problem(_post(still, content), "malformed_json")["detail"]
 
 
 @pytest.mark.parametrize(
@@ -271,41 +240,6 @@ def test_a_long_path_above_many_values_is_answered_shortly(still: httpx.Client) 
 
 
 @pytest.mark.parametrize(
-    "content_type",
-    [
-        "text/plain",
-        "application/x-www-form-urlencoded",
-        "application/json; charset=latin-1",
-        "json",
-    ],
-)
-def test_a_body_of_another_type_is_refused(still: httpx.Client, content_type: str) -> None:
-    problem(_post(still, _spec(), content_type), "unsupported_media_type")
-
-
-def test_a_body_without_a_type_is_refused(still: httpx.Client) -> None:
-    problem(still.post("/v1/jobs", content=_spec()), "unsupported_media_type")
-
-
-def _chunks() -> Iterator[bytes]:
-    for _ in range(LIMIT // 65_536 + 2):
-        yield b" " * 65_536
-
-
-@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/sweeps"])
-@pytest.mark.parametrize("body", [lambda: b" " * (LIMIT + 1), lambda: b" " * 10_000_000, _chunks])
-def test_a_body_over_the_limit_is_refused(
-    still: httpx.Client, body: Callable[[], bytes | Iterator[bytes]], path: str
-) -> None:
-    response = still.post(path, content=body(), headers=JSON_TYPE)
-    assert "1,048,576" in problem(response, "body_too_large")["detail"]
-
-
-def test_a_body_at_the_limit_is_read(still: httpx.Client) -> None:
-    assert _post(still, b" " * LIMIT).status_code == 400
-
-
-@pytest.mark.parametrize(
     ("path", "pointer"),
     [
         ("/v1/jobs?limit=0", "/query/limit"),
@@ -320,6 +254,10 @@ def test_a_body_at_the_limit_is_read(still: httpx.Client) -> None:
         ("/v1/jobs?activation=rellu", "/query/activation"),
         ("/v1/jobs?name=", "/query/name"),
         ("/v1/jobs?name=%00", "/query/name"),
+        ("/v1/jobs?name=%FF", "/query/name"),
+        ("/v1/jobs?name=a%C3", "/query/name"),
+        ("/v1/studies?template=%FF", "/query/template"),
+        ("/v1/datasets?name=%ED%A0%80", "/query/name"),
         ("/v1/jobs?sweep_id=1", "/query/sweep_id"),
         ("/v1/jobs?study_id=std_%00", "/query/study_id"),
         ("/v1/jobs?cursor=", "/query/cursor"),

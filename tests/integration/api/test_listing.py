@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from service.db import Database
+from service.domain.states import Outcome
 from tests.integration.api.problems import pointers
 from tests.integration.db.record import finish, queue, running
 
@@ -60,6 +61,28 @@ def test_filters_choose_and_combine(http: httpx.Client, database: Database) -> N
     assert _ids(http, name="one", status="succeeded") == [done]
     assert _ids(http, outcome="diverged") == []
     assert _ids(http, sweep_id=f"swp_{0:032x}") == []
+
+
+def test_outcomes_are_told_apart(http: httpx.Client, database: Database) -> None:
+    ended = {}
+    for outcome in Outcome:
+        ended[outcome], held = running(database)
+        finish(database, held, outcome=outcome)
+    queue(database)
+    assert {one: _ids(http, outcome=one) for one in Outcome} == {
+        one: [job] for one, job in ended.items()
+    }
+
+
+def test_a_list_goes_on_below_a_job_that_is_gone(http: httpx.Client, database: Database) -> None:
+    made = []
+    for _ in range(4):
+        job_id, held = running(database)
+        finish(database, held)
+        made.append(job_id)
+    cursor = http.get("/v1/jobs", params={"limit": 2}).json()["next_cursor"]
+    assert http.delete(f"/v1/jobs/{made[2]}").status_code == 204
+    assert _ids(http, limit=2, cursor=cursor) == made[1::-1]
 
 
 def test_a_filtered_list_has_pages(http: httpx.Client, database: Database) -> None:

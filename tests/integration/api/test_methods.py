@@ -141,10 +141,3 @@ def test_what_cannot_be_answered_is_not_done(http: httpx.Client, database: Datab
     ):
         problem(http.post(path, json=body, headers={"Accept": "text/html"}), "not_acceptable")
     assert rows(database, "SELECT count(*) FROM jobs") == [(0,)]
-
-
-@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/sweeps"])
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
-def test_a_body_of_another_type_is_refused(still: httpx.Client, path: str, kind: str) -> None:
-    answer = still.post(path, content=b"{}", headers={"Content-Type": kind})
-    problem(answer, "unsupported_media_type")

@@ -39,6 +39,38 @@ def test_a_job_is_planned_and_not_stored(http: httpx.Client, database: Database)
         assert rows(database, f"SELECT count(*) FROM {table}") == [(0,)], table  # noqa: S608
 
 
+LINEAR = SMALL | {"network": {"kind": "linear"}, "batch_size": 16}
+
+
+@pytest.mark.parametrize(
+    ("spec", "code", "pointer", "axes"),
+    [
+        # Of one output the curvature is at least 2, so that descent diverges above a rate of 1.
+        (
+            LINEAR | {"optimizer": {"learning_rate": 1.5}},
+            "rate_diverges",
+            "/optimizer/learning_rate",
+            {"optimizer.learning_rate": [0.5, 1.5]},
+        ),
+        (
+            SMALL | {"batch_size": 16, "network": {"hidden": [4], "init": {"name": "zeros"}}},
+            "born_dead",
+            "/network/init/name",
+            {"network.init.name": ["zeros", "kaiming_normal"]},
+        ),
+    ],
+)
+def test_a_training_that_goes_nowhere_is_warned_of(
+    still: httpx.Client, spec: dict[str, Any], code: str, pointer: str, axes: dict[str, Any]
+) -> None:
+    """Of a job at the field, of a sweep with the number of its members."""
+    plan = still.post("/v1/jobs", params=DRY, json=spec).raise_for_status().json()
+    assert [(one["code"], one["pointer"]) for one in plan["warnings"]] == [(code, pointer)]
+    sweep = {"base": spec, "axes": axes | {"seed": {"range": 3}}}
+    plan = still.post("/v1/sweeps", params=DRY, json=sweep).raise_for_status().json()
+    assert [(one["code"], one["members"]) for one in plan["warnings"]] == [(code, 3)]
+
+
 def test_the_estimate_rests_on_what_was_trained_here(
     http: httpx.Client, database: Database
 ) -> None:

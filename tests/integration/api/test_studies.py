@@ -9,6 +9,7 @@ import pytest
 from service.artifacts import Store
 from service.db import Database
 from service.dispatch import conductor
+from service.domain.findings import Verdict
 from service.domain.limits import Limits
 from service.studies.reports import STYLE_HASH
 from tests.integration.db import record
@@ -96,6 +97,32 @@ def test_templates_and_studies_are_listed(http: httpx.Client) -> None:
         assert one["claim"].endswith(".")
         assert len(one["statistic"]) > 200
         assert one["source"]
+
+
+def test_studies_are_filtered_by_state_and_verdict(http: httpx.Client, database: Database) -> None:
+    done = concluded(http, database)
+    queued = http.post("/v1/studies", json=SMALL).json()["id"]
+    verdict = http.get(f"/v1/studies/{done}").json()["verdict"]
+
+    def ids(**query: str) -> list[str]:
+        return [one["id"] for one in http.get("/v1/studies", params=query).json()["data"]]
+
+    assert ids() == [queued, done]
+    assert ids(status="succeeded") == ids(verdict=verdict) == [done]
+    assert ids(status="queued") == [queued]
+    assert ids(status="queued", verdict=verdict) == ids(status="failed") == []
+    others = {one.value for one in Verdict} - {verdict}
+    assert [ids(verdict=other) for other in others] == [[]] * len(others)
+
+
+def test_a_list_goes_on_below_a_study_that_is_gone(http: httpx.Client, database: Database) -> None:
+    """Nobody deletes studies but an operator, in SQL."""
+    made = [http.post("/v1/studies", json=SMALL).json()["id"] for _ in range(3)]
+    cursor = http.get("/v1/studies", params={"limit": 1}).json()["next_cursor"]
+    with database.write_connection() as connection:
+        connection.exec_driver_sql(f"DELETE FROM studies WHERE id = '{made[2]}'")  # noqa: S608
+    page = http.get("/v1/studies", params={"limit": 1, "cursor": cursor}).json()
+    assert [one["id"] for one in page["data"]] == [made[1]]
 
 
 def test_a_study_is_waited_for_and_has_an_etag(http: httpx.Client, database: Database) -> None:

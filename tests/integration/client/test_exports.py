@@ -20,6 +20,7 @@ from service.domain.sweep import Sweep
 from service.exports import ExtraMissing, join_parquet, write_mlflow, write_tensorboard
 from tests.integration.client.commands import CommandLine
 from tests.specs import SMALL
+from tests.stack import digits_spec
 
 RATES = (0.01, 1e30)
 
@@ -162,6 +163,36 @@ def test_the_weights_of_a_sweep_are_files(
     for job in members:
         assert load_file(folder / f"{job.id}.safetensors")
         assert (folder / f"{job.id}.safetensors").read_bytes() == client.jobs.weights(job.id)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_members_that_ended_without_weights_are_told_and_passed_over(
+    run: CommandLine, client: Subgrad, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    axes = {"epochs": [1, 10_000]}
+    sweep = client.sweeps.create({"base": digits_spec(), "axes": axes})
+    short, long = list(client.jobs.list(sweep_id=sweep.id))[::-1]
+    client.jobs.wait(short.id)
+    client.sweeps.cancel(sweep.id)
+    client.sweeps.wait(sweep.id)
+    folder = tmp_path / "weights"
+    done = run("export", sweep.id, "--what", "weights", "-o", str(folder))
+    assert done.code == 0
+    assert f"There are no weights of {long.id}, which is cancelled." in done.errors
+    assert [file.name for file in folder.iterdir()] == [f"{short.id}.safetensors"]
+    file = tmp_path / "runs.db"
+    assert run("export", sweep.id, "--format", "mlflow", "-o", str(file)).code == 0
+    monkeypatch.setenv("DO_NOT_TRACK", "true")
+    from mlflow import MlflowClient  # noqa: PLC0415  (slow)
+
+    store = MlflowClient(tracking_uri=f"sqlite:///{file}")
+    experiment = store.get_experiment_by_name("subgrad")
+    assert experiment is not None
+    found = {
+        one.data.tags["subgrad.job_id"]: one.info.status
+        for one in store.search_runs([experiment.experiment_id])
+    }
+    assert found == {short.id: "FINISHED", long.id: "KILLED"}
 
 
 @pytest.mark.parametrize(
