@@ -2,7 +2,9 @@
 
 Servers: the one that SUBGRAD_TEST_POSTGRES_URL or SUBGRAD_TEST_REDIS_URL names (tests create
 databases there, and empty the Redis database), else the system's programs, else the wheels'.
-Where there is none a test is skipped, and fails where `CI` is set.
+Where there is none a test is skipped, and fails where `CI` is set. What no wheel brings (a browser,
+RabbitMQ, PgBouncer) `.ci/run` installs where it may; without it tests are skipped there, too. A
+skipped test says so in capitals, and pytest's summary counts it.
 """
 
 import os
