@@ -55,6 +55,8 @@ measurements are the strings `"NaN"`, `"Infinity"` and `"-Infinity"`; null means
 
 Every path that takes GET takes HEAD, and every path OPTIONS. Paths have no slash at the end; query
 parameters that an operation does not know are refused, and so is an `Accept` that it cannot meet.
+What changes has an `ETag`: `If-None-Match` saves reading it again, and `If-Match` keeps you from
+cancelling, retrying or deleting a job or a sweep that has changed since you read it.
 
 Where keys are needed (beyond one machine, or once one was made), send yours as
 `Authorization: Bearer sgk_…`: you see what its owner made and nothing else. `/v1/whoami` says what

@@ -1,4 +1,4 @@
-"""Reading a resource that changes: by its ETag, and by waiting for its end."""
+"""Reading and changing a resource by its ETag, and waiting for its end."""
 
 import hashlib
 import time
@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from service.api.dependencies import DatabaseDep, SettingsDep, WatchesDep
+from service.api.errors import ApiError
 from service.db import Session
 
 T = TypeVar("T")
@@ -19,6 +20,9 @@ WaitS = Annotated[
     float, Query(ge=0, le=60, allow_inf_nan=False, description="Seconds to wait for its end")
 ]
 IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", description="An `ETag` you have")]
+IfMatch = Annotated[
+    str | None, Header(alias="If-Match", description="Only while it has this `ETag`; else 412")
+]
 
 ETAG = {"ETag": {"description": "Changes with the resource", "schema": {"type": "string"}}}
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
@@ -81,11 +85,35 @@ ReadingDep = Annotated[Reading, Depends()]
 def _answer(resource: BaseModel, if_none_match: str | None) -> Response:
     """The resource, or 304 where the client has exactly this."""
     content = resource.model_dump_json()
-    etag = f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
+    etag = _etag_of(content)
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
     if _names(if_none_match, etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(content, media_type="application/json", headers=headers)
+
+
+def require_match(
+    if_match: str | None,
+    session: Session,
+    find_locked: Callable[[Session, str], BaseModel],
+    resource_id: str,
+) -> None:
+    """Raises ApiError where the client wants to change what it has not seen. `find_locked`: nobody
+    else changes the resource until the transaction ends."""
+    if if_match is None:
+        return
+    etag = _etag_of(find_locked(session, resource_id).model_dump_json())
+    # The strong comparison of RFC 9110, section 13.1.1: a weak tag is never equal.
+    given = [tag.strip() for tag in if_match.split(",")]
+    if etag not in given and given != ["*"]:
+        raise ApiError(
+            "precondition_failed",
+            f"The resource has changed: its ETag is {etag} now. Read it again, and decide anew.",
+        )
+
+
+def _etag_of(content: str) -> str:
+    return f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
 
 
 def _names(if_none_match: str | None, etag: str) -> bool:

@@ -91,6 +91,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "not_acceptable": Kind(status=406, title="There is no such representation"),
     "request_timeout": Kind(status=408, title="The request came too slowly"),
     "move_refused": Kind(status=409, title="The present state does not allow it"),
+    "precondition_failed": Kind(status=412, title="It is not what If-Match names any more"),
     "body_too_large": Kind(status=413, title="The body is too large"),
     "unsupported_media_type": Kind(status=415, title="Bodies of this kind are not read"),
     "unknown_host": Kind(status=421, title="This is no name of this service"),

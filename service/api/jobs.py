@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from service.api.body import PostedJson, PostedSpec, parse_spec
-from service.api.conditional import ETAG, NOT_MODIFIED, ReadingDep
+from service.api.conditional import ETAG, NOT_MODIFIED, IfMatch, ReadingDep, require_match
 from service.api.dependencies import (
     DatabaseDep,
     IdempotencyKey,
@@ -199,12 +199,13 @@ async def read_job(job_id: JobId, reading: ReadingDep) -> Response:
     status_code=HTTPStatus.ACCEPTED,
     responses={
         HTTPStatus.ACCEPTED: answer_with(examples.CANCELLED_JOB, links=JOB_LINKS),
-        **problems("job_not_found", "move_refused"),
+        **problems("job_not_found", "move_refused", "precondition_failed"),
     },
 )
-def cancel_job(job_id: JobId, database: DatabaseDep) -> Job:
+def cancel_job(job_id: JobId, database: DatabaseDep, if_match: IfMatch = None) -> Job:
     """Cancel a job: a queued one at once, a running one as soon as its worker notices."""
     with database.writing() as session:
+        require_match(if_match, session, retries.find_locked, job_id)
         return jobs.cancel(session, job_id)
 
 
@@ -213,13 +214,16 @@ def cancel_job(job_id: JobId, database: DatabaseDep) -> Job:
     status_code=HTTPStatus.ACCEPTED,
     responses={
         HTTPStatus.ACCEPTED: answer_with(examples.QUEUED_JOB, links=JOB_LINKS),
-        **problems("job_not_found", "move_refused", "queue_full"),
+        **problems("job_not_found", "move_refused", "queue_full", "precondition_failed"),
     },
 )
-def retry_job(job_id: JobId, database: DatabaseDep, settings: SettingsDep) -> Job:
+def retry_job(
+    job_id: JobId, database: DatabaseDep, settings: SettingsDep, if_match: IfMatch = None
+) -> Job:
     """Queue a failed or cancelled job again. It keeps its id and history; what earlier attempts
     measured is removed."""
     with database.writing() as session:
+        require_match(if_match, session, retries.find_locked, job_id)
         return retries.retry(session, job_id, max_queued=settings.max_queued_jobs)
 
 
@@ -228,12 +232,13 @@ def retry_job(job_id: JobId, database: DatabaseDep, settings: SettingsDep) -> Jo
     status_code=HTTPStatus.NO_CONTENT,
     responses={
         HTTPStatus.NO_CONTENT: {"description": "The job is gone"},
-        **problems("job_not_found", "move_refused"),
+        **problems("job_not_found", "move_refused", "precondition_failed"),
     },
 )
-def delete_job(job_id: JobId, database: DatabaseDep) -> None:
+def delete_job(job_id: JobId, database: DatabaseDep, if_match: IfMatch = None) -> None:
     """Delete a job that has ended, with everything that it measured."""
     with database.writing() as session:
+        require_match(if_match, session, retries.find_locked, job_id)
         retries.remove(session, job_id)
 
 

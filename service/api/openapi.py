@@ -151,6 +151,7 @@ _DETAILS = {
     "Its report is written when it succeeds.",
     "request_timeout": "The whole request must have come within 60 s.",
     "move_refused": "The job has ended (succeeded), so there is nothing to cancel.",
+    "precondition_failed": 'The resource has changed: its ETag is "5f0c1d2e" now.',
     "body_too_large": "The limit for a body is 1,048,576 bytes.",
     "unsupported_media_type": "Content-Type is text/plain; send application/json in UTF-8.",
     "invalid_spec": '/epochs: must be an integer, not "20"',

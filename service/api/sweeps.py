@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, BaseModel, Field
 
 from service.api.body import PostedSweepDep
-from service.api.conditional import ETAG, NOT_MODIFIED, ReadingDep
+from service.api.conditional import ETAG, NOT_MODIFIED, IfMatch, ReadingDep, require_match
 from service.api.dependencies import (
     AccessDep,
     DatabaseDep,
@@ -139,12 +139,13 @@ async def read_sweep(sweep_id: SweepId, reading: ReadingDep) -> Response:
     status_code=HTTPStatus.ACCEPTED,
     responses={
         HTTPStatus.ACCEPTED: answer_with(examples.SWEEP, links=SWEEP_LINKS),
-        **problems("sweep_not_found", "move_refused"),
+        **problems("sweep_not_found", "move_refused", "precondition_failed"),
     },
 )
-def cancel_sweep(sweep_id: SweepId, database: DatabaseDep) -> Sweep:
+def cancel_sweep(sweep_id: SweepId, database: DatabaseDep, if_match: IfMatch = None) -> Sweep:
     """Cancel every member that has not ended."""
     with database.writing() as session:
+        require_match(if_match, session, sweeps.find_locked, sweep_id)
         return sweeps.cancel(session, sweep_id)
 
 
@@ -153,12 +154,15 @@ def cancel_sweep(sweep_id: SweepId, database: DatabaseDep) -> Sweep:
     status_code=HTTPStatus.ACCEPTED,
     responses={
         HTTPStatus.ACCEPTED: answer_with(examples.SWEEP, links=SWEEP_LINKS),
-        **problems("sweep_not_found", "move_refused", "queue_full"),
+        **problems("sweep_not_found", "move_refused", "queue_full", "precondition_failed"),
     },
 )
-def retry_sweep(sweep_id: SweepId, database: DatabaseDep, settings: SettingsDep) -> Sweep:
+def retry_sweep(
+    sweep_id: SweepId, database: DatabaseDep, settings: SettingsDep, if_match: IfMatch = None
+) -> Sweep:
     """Queue the failed and the cancelled members again; the others keep their results."""
     with database.writing() as session:
+        require_match(if_match, session, sweeps.find_locked, sweep_id)
         return sweeps.retry(session, sweep_id, max_queued=settings.max_queued_jobs)
 
 

@@ -31,6 +31,12 @@ def retry(session: Session, job_id: str, *, max_queued: int | None = None) -> Jo
     return find(session, job_id)
 
 
+def find_locked(session: Session, job_id: str) -> Job:
+    """The job, which nobody else changes until the transaction ends. Raises JobNotFound."""
+    session.execute(select(JobRow.id).where(JobRow.id == job_id).with_for_update()).all()
+    return find(session, job_id)
+
+
 def requeue_ended(
     session: Session, job_ids: Sequence[str], *, max_queued: int | None = None
 ) -> None:

@@ -209,6 +209,13 @@ def _to_sweep(row: SweepRow, standing: Standing) -> Sweep:
     )
 
 
+def find_locked(session: Session, sweep_id: str) -> Sweep:
+    """The sweep, whose members nobody else changes until the transaction ends. Raises
+    SweepNotFound."""
+    session.execute(_members(sweep_id, *JobStatus)).all()
+    return find(session, sweep_id)
+
+
 def cancel(session: Session, sweep_id: str) -> Sweep:
     """Cancels every member that has not ended: queued ones at once, of running ones the worker is
     asked. Raises SweepNotFound, and MoveRefused where all have ended."""

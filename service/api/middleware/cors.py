@@ -9,6 +9,7 @@ _SENT = (
     "Authorization",
     "Content-Type",
     "Idempotency-Key",
+    "If-Match",
     "If-None-Match",
     "Last-Event-ID",
     "X-Request-Id",
