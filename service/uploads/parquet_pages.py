@@ -21,7 +21,11 @@ _MOST_VALUES = 5_000_000
 # The ids of fields in the headers of pages: see parquet.thrift.
 _UNPACKED_BYTES, _PACKED_BYTES = 2, 3
 _ENCODINGS = {5: 2, 8: 4}
-"""By the field with the header of a page of data, of the first and the second kind."""
+"""By the field with what is said of a page of data, of the first and the second kind."""
+_DICTIONARY = 7
+_COUNT = 1
+"""Of values, in each of the three."""
+
 _DELTA_BYTE_ARRAY = 7
 
 
@@ -56,20 +60,35 @@ def check_pages(raw: bytes, metadata: Any, limits: Limits) -> None:
         if group.num_rows == 0:
             continue  # Nothing is read, and Arrow writes no page that could be.
         for header in _headers(raw, chunk, budget):
-            unpacked += header[_UNPACKED_BYTES]
+            unpacked += _number(header, _UNPACKED_BYTES)
             if unpacked > limits.max_upload_bytes:
                 raise UploadRefused(
                     f"The file unpacks to more than {limits.max_upload_bytes:,} bytes, the limit "
                     "here."
                 )
-            if any(
-                header.get(kind, {}).get(place) == _DELTA_BYTE_ARRAY
-                for kind, place in _ENCODINGS.items()
-            ):
-                raise UploadRefused(
-                    f"Column {name} is encoded as DELTA_BYTE_ARRAY, which may unpack to more than "
-                    "it says; write it as PLAIN or with a dictionary."
-                )
+            _check_values(header, chunk.num_values, name)
+
+
+def _check_values(header: dict[int, Any], rows: int, name: str) -> None:
+    """What the values of a page take is made as large as its header says before they are read."""
+    for kind, encoding in _ENCODINGS.items():
+        if _number(header, kind, encoding) == _DELTA_BYTE_ARRAY:
+            raise UploadRefused(
+                f"Column {name} is encoded as DELTA_BYTE_ARRAY, which may unpack to more than it "
+                "says; write it as PLAIN or with a dictionary."
+            )
+        if _number(header, kind, _COUNT) > rows:
+            raise UploadRefused(f"A page of column {name} has more values than its rows.")
+    # A value of a dictionary takes a byte or more.
+    if _number(header, _DICTIONARY, _COUNT) > _number(header, _UNPACKED_BYTES):
+        raise UploadRefused(f"The dictionary of column {name} has more values than bytes.")
+
+
+def _number(struct: Any, *path: int) -> int:
+    """What stands there; -1 where nothing does, or no number."""
+    for field in path:
+        struct = struct.get(field) if isinstance(struct, dict) else None
+    return struct if isinstance(struct, int) else -1
 
 
 def _chunks(metadata: Any) -> Iterator[tuple[Any, Any]]:
@@ -101,12 +120,8 @@ def _headers(raw: bytes, chunk: Any, budget: Budget) -> Iterator[dict[int, Any]]
             raise UploadRefused(
                 "The file has too many pages: write it with larger row groups."
             ) from None
-        packed, unpacked = header.get(_PACKED_BYTES), header.get(_UNPACKED_BYTES)
-        if (
-            not isinstance(packed, int)
-            or not isinstance(unpacked, int)
-            or min(packed, unpacked) < 0
-        ):
+        packed = _number(header, _PACKED_BYTES)
+        if min(packed, _number(header, _UNPACKED_BYTES)) < 0:
             raise broken
         yield header
         start = reader.at + packed

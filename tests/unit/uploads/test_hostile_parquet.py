@@ -56,6 +56,15 @@ def bomb(size: int) -> bytes:
     return lie
 
 
+def with_count(raw: bytes, offset: int, true: int, claimed: int) -> bytes:
+    """The file with another number of values in the header of the page at the offset."""
+    # The last of the header's structs begins with it.
+    header = Reader(raw, offset, Budget(1000))
+    header.read_struct()
+    place = raw.index(b"\x15" + integer(true) + b"\x15", offset + 5, header.at)
+    return raw[: place + 1] + integer(claimed) + raw[place + 1 + len(integer(true)) :]
+
+
 def claims_gigabytes() -> bytes:
     """A page whose header says that it unpacks to as much as a header can say."""
     raw = parquet_of(
@@ -118,6 +127,32 @@ def test_a_page_that_claims_gigabytes_is_refused() -> None:
 )
 def test_a_footer_is_looked_at_before_objects_are_made_of_it(raw: bytes, reason: str) -> None:
     assert reason in refusal(PARQUET, raw)[0]
+
+
+@pytest.mark.parametrize("use_dictionary", [True, False])
+def test_a_page_that_claims_more_values_than_it_can_have_is_refused(
+    *, use_dictionary: bool
+) -> None:
+    options = {"use_dictionary": use_dictionary, "write_statistics": False}
+    raw = parquet_of({"a": [1, 2], "y": ["b", "c"]}, compression="none", **options)
+    chunk = facts_of(raw).row_group(0).column(1)
+    start = chunk.dictionary_page_offset if use_dictionary else chunk.data_page_offset
+    lie = with_count(raw, start, 2, 60)
+    reason, _ = refusal(PARQUET, lie, task="classification")
+    assert ("dictionary" in reason) == use_dictionary
+    assert "more values than" in reason
+
+
+def deep_schema() -> bytes:
+    """5,000 groups, one in the other."""
+    group, leaf = b"\x35\x00\x18\x01g\x15\x02\x00", b"\x15\x0a\x25\x00\x18\x01x\x00"
+    return footer_of(
+        b"\x15\x02\x19\xfc" + b"\x89\x27" + group * 5_000 + leaf + b"\x16\x00\x19\x0c\x00"
+    )
+
+
+def test_a_deep_schema_is_refused() -> None:
+    assert "deeply nested" in refusal(PARQUET, deep_schema())[0]
 
 
 def test_rows_are_counted_where_they_are() -> None:
