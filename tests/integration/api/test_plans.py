@@ -39,7 +39,11 @@ def test_a_job_is_planned_and_not_stored(http: httpx.Client, database: Database)
         assert rows(database, f"SELECT count(*) FROM {table}") == [(0,)], table  # noqa: S608
 
 
-LINEAR = SMALL | {"network": {"kind": "linear"}, "batch_size": 16}
+LINEAR = SMALL | {
+    "network": {"kind": "linear"},
+    "activation": {"name": "identity"},
+    "batch_size": 16,
+}
 
 
 @pytest.mark.parametrize(
