@@ -212,7 +212,7 @@ print(peak() - before)
 def test_hostile_files_take_no_memory_to_speak_of(tmp_path: Path) -> None:
     files = {
         "honest": parquet_of({"a": [1, 2], "y": ["a", "b"]}),
-        "bomb": bomb(200_000_000),
+        "bomb": bomb(80_000_000),
         "claim": claims_gigabytes(),
         "footer": huge_footer(),
     }
