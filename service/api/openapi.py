@@ -210,7 +210,7 @@ def _restore_examples(document: dict[str, Any], routes: Sequence[BaseRoute]) -> 
         if not isinstance(route, APIRoute) or not route.include_in_schema:
             continue
         extra = route.openapi_extra or {}
-        for method in route.methods:
+        for method in route.methods or ():
             operation = document["paths"][route.path_format][method.lower()]
             pairs = [(extra.get("requestBody", {}), operation.get("requestBody", {}))]
             for status, response in route.responses.items():

@@ -8,10 +8,12 @@ from typing import Any
 from service.domain.errors import FormatUnavailable, UploadRefused
 from service.domain.limits import Limits
 from service.uploads.normal import Wanted
-from service.uploads.parquet_pages import check_footer, check_pages
+from service.uploads.parquet_pages import check_pages, read_footer
 from service.uploads.table import Table, check_names, check_shape, find_target, quote, without
 
 _MOST_ROW_GROUPS = 10_000
+
+_NO_UTF8 = "The file holds text or names that are not UTF-8."
 
 
 def read_parquet(raw: bytes, wanted: Wanted, limits: Limits) -> Table:
@@ -25,22 +27,38 @@ def read_parquet(raw: bytes, wanted: Wanted, limits: Limits) -> Table:
             "Parquet needs pyarrow, which is not installed where this service runs: "
             "pip install 'subgrad[parquet]'. CSV and NPZ are possible now."
         ) from None
-    check_footer(raw)
+    footer = read_footer(raw)
     # A list is made as long as the footer says before any of it is there.
     bounds = {
         "thrift_string_size_limit": len(raw),
         "thrift_container_size_limit": limits.max_upload_columns + _MOST_ROW_GROUPS,
     }
     try:
-        _check_file(parquet.ParquetFile(io.BytesIO(raw), **bounds), raw, wanted, limits)
+        file = parquet.ParquetFile(io.BytesIO(raw), **bounds)
+        _check_file(file, wanted, limits)
+        check_pages(raw, footer, file.schema_arrow.names, limits)
         # As a dictionary, text takes no more memory than its different values.
         file = parquet.ParquetFile(io.BytesIO(raw), read_dictionary=[wanted.target], **bounds)
+        table = file.read(use_threads=False)
+        _validate(table)
         # What cannot be read is found at the latest when the values are looked at.
-        return _table(file.read(use_threads=False), wanted)
+        return _table(table, wanted)
     except UnicodeDecodeError:
-        raise UploadRefused("The file holds text or names that are not UTF-8.") from None
+        raise UploadRefused(_NO_UTF8) from None
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise UploadRefused(f"The file is no Parquet that could be read: {error}.") from None
+
+
+def _validate(table: Any) -> None:
+    """Of what Arrow reads it believes text to be UTF-8, and places in a dictionary to be there."""
+    import pyarrow  # noqa: PLC0415
+
+    try:
+        table.validate(full=True)
+    except pyarrow.ArrowInvalid as error:
+        if "UTF8" not in str(error):
+            raise
+        raise UploadRefused(_NO_UTF8) from None
 
 
 def _table(table: Any, wanted: Wanted) -> Table:
@@ -51,7 +69,7 @@ def _table(table: Any, wanted: Wanted) -> Table:
     return Table(features=without(place, names), columns=columns, target=target)
 
 
-def _check_file(file: Any, raw: bytes, wanted: Wanted, limits: Limits) -> None:
+def _check_file(file: Any, wanted: Wanted, limits: Limits) -> None:
     """Everything that the file says of itself, before anything is unpacked."""
     metadata, schema = file.metadata, file.schema_arrow
     # As many rows are read as the groups have, whatever the file has as their sum.
@@ -64,7 +82,6 @@ def _check_file(file: Any, raw: bytes, wanted: Wanted, limits: Limits) -> None:
             raise UploadRefused(
                 f"Column {quote(field.name)} is of type {str(field.type)[:60]}; numbers are needed."
             )
-    check_pages(raw, metadata, limits)
 
 
 def _is_numeric(kind: Any) -> bool:

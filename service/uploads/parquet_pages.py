@@ -4,7 +4,7 @@ page is unpacked into exactly as many bytes as the header of that page says.
 The format: https://parquet.apache.org/docs/file-format/
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from service.domain.errors import UploadRefused
@@ -28,10 +28,17 @@ _COUNT = 1
 
 _DELTA_BYTE_ARRAY = 7
 
+# And in the footer: its row groups, their columns and rows, and what is told of a column's part.
+_GROUPS, _COLUMNS, _GROUP_ROWS, _METADATA = 4, 1, 3, 3
+_CHUNK_VALUES, _CHUNK_BYTES, _DATA_AT, _DICTIONARY_AT = 5, 7, 9, 11
 
-def check_footer(raw: bytes) -> None:
-    """A footer of a megabyte can hold so many parts that their objects take a gigabyte. Raises
-    UploadRefused."""
+Footer = dict[int, Any]
+"""A struct of Thrift: what it holds by the ids of its fields."""
+
+
+def read_footer(raw: bytes) -> Footer:
+    """A footer of a megabyte can hold so many parts that their objects take a gigabyte, and Arrow,
+    asked for the columns of one that contradicts itself, ends the process. Raises UploadRefused."""
     end = len(raw) - _END_BYTES
     length = int.from_bytes(raw[end : end + 4], "little") if end > 0 else 0
     if raw.endswith(b"PARE"):
@@ -39,7 +46,7 @@ def check_footer(raw: bytes) -> None:
     if end <= 0 or length > end:
         raise UploadRefused("The file is no Parquet: it does not end as one does.")
     try:
-        Reader(raw, end - length, Budget(_MOST_VALUES)).read_struct()
+        return Reader(raw, end - length, Budget(_MOST_VALUES)).read_struct()
     except Malformed:
         raise UploadRefused("The file is no Parquet: its footer cannot be read.") from None
     except TooLong:
@@ -48,25 +55,24 @@ def check_footer(raw: bytes) -> None:
         ) from None
 
 
-def check_pages(raw: bytes, metadata: Any, limits: Limits) -> None:
-    """Raises UploadRefused for more bytes or rows than the file may have."""
+def check_pages(raw: bytes, footer: Footer, names: Sequence[str], limits: Limits) -> None:
+    """Raises UploadRefused for more bytes or rows than the file may have. `names`: of its columns,
+    none of which holds others."""
     budget, unpacked = Budget(_MOST_VALUES), 0
-    for group, chunk in _chunks(metadata):
-        name = quote(chunk.path_in_schema)
-        if chunk.num_values != group.num_rows or group.num_rows < 0:
-            raise UploadRefused(
-                f"Column {name} has {chunk.num_values:,} values in {group.num_rows:,} rows."
-            )
-        if group.num_rows == 0:
+    for rows, name, chunk in _chunks(footer, names):
+        values = _number(chunk, _CHUNK_VALUES)
+        if values != rows or rows < 0:
+            raise UploadRefused(f"Column {name} has {values:,} values in {rows:,} rows.")
+        if rows == 0:
             continue  # Nothing is read, and Arrow writes no page that could be.
-        for header in _headers(raw, chunk, budget):
+        for header in _headers(raw, chunk, name, budget):
             unpacked += _number(header, _UNPACKED_BYTES)
             if unpacked > limits.max_upload_bytes:
                 raise UploadRefused(
                     f"The file unpacks to more than {limits.max_upload_bytes:,} bytes, the limit "
                     "here."
                 )
-            _check_values(header, chunk.num_values, name)
+            _check_values(header, values, name)
 
 
 def _check_values(header: dict[int, Any], rows: int, name: str) -> None:
@@ -91,23 +97,29 @@ def _number(struct: Any, *path: int) -> int:
     return struct if isinstance(struct, int) else -1
 
 
-def _chunks(metadata: Any) -> Iterator[tuple[Any, Any]]:
-    for at in range(metadata.num_row_groups):
-        group = metadata.row_group(at)
-        for column in range(group.num_columns):
-            yield group, group.column(column)
+def _chunks(footer: Footer, names: Sequence[str]) -> Iterator[tuple[int, str, Footer]]:
+    """The rows of each group, and the name and the metadata of each of its columns."""
+    for group in footer.get(_GROUPS) or []:
+        columns = group.get(_COLUMNS) or []
+        if not isinstance(columns, list) or len(columns) != len(names):
+            raise UploadRefused("The file is no Parquet: a row group lacks columns.")
+        for name, column in zip(names, columns, strict=True):
+            chunk = column.get(_METADATA)
+            if not isinstance(chunk, dict):
+                raise UploadRefused(f"The footer does not tell of a part of column {quote(name)}.")
+            yield _number(group, _GROUP_ROWS), quote(name), chunk
 
 
-def _headers(raw: bytes, chunk: Any, budget: Budget) -> Iterator[dict[int, Any]]:
+def _headers(raw: bytes, chunk: Footer, name: str, budget: Budget) -> Iterator[dict[int, Any]]:
     """Those of the pages of a column in a row group, which stand one behind the other."""
     broken = UploadRefused(
-        f"The file is no Parquet that could be read: the pages of column "
-        f"{quote(chunk.path_in_schema)} are not where it says."
+        f"The file is no Parquet that could be read: the pages of column {name} are not where it "
+        "says."
     )
-    start = chunk.data_page_offset
-    if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < start:
-        start = chunk.dictionary_page_offset
-    end = start + chunk.total_compressed_size
+    start = _number(chunk, _DATA_AT)
+    if 0 < _number(chunk, _DICTIONARY_AT) < start:
+        start = _number(chunk, _DICTIONARY_AT)
+    end = start + _number(chunk, _CHUNK_BYTES)
     if not 0 <= start <= end <= len(raw):
         raise broken
     while start < end:

@@ -45,8 +45,8 @@ class Reader:
         self.at = at
 
     def read_struct(self, depth: int = 0) -> dict[int, Any]:
-        """Its integers of 32 bits and structs by the ids of their fields; whatever else it holds is
-        passed over."""
+        """Its integers, structs and lists of structs by the ids of their fields; whatever else it
+        holds is passed over."""
         if depth > _DEEPEST:
             raise Malformed
         self._budget.spend(_OBJECT_COST)
@@ -65,16 +65,14 @@ class Reader:
 
     def _value(self, kind: int, depth: int) -> Any:
         self._budget.spend(1)
-        if kind == _INT32:
+        if kind in (_INT16, _INT32, _INT64):
             return self._integer()
         if kind == _STRUCT:
             return self.read_struct(depth + 1)
-        if kind in (_INT16, _INT64):
-            self._varint()
-        elif kind == _BINARY:
+        if kind in (_LIST, _SET):
+            return self._list(depth)
+        if kind == _BINARY:
             self._skip(self._varint())
-        elif kind in (_LIST, _SET):
-            self._pass_list(depth)
         elif kind == _MAP:
             self._pass_map(depth)
         elif kind in _BOOLEANS:  # in a list they are bytes
@@ -85,12 +83,12 @@ class Reader:
             raise Malformed
         return None
 
-    def _pass_list(self, depth: int) -> None:
+    def _list(self, depth: int) -> list[dict[int, Any]] | None:
         head = self._byte()
         size = self._varint() if head >> 4 == 15 else head >> 4
         self._budget.spend(_OBJECT_COST * size)
-        for _ in range(size):
-            self._value(head & 15, depth + 1)
+        found = [self._value(head & 15, depth + 1) for _ in range(size)]
+        return found if head & 15 == _STRUCT else None
 
     def _pass_map(self, depth: int) -> None:
         size = self._varint()

@@ -118,7 +118,12 @@ def test_every_example_is_what_its_schema_says(document: dict[str, Any]) -> None
 def test_every_event_of_an_example_is_whole(document: dict[str, Any]) -> None:
     streams = [one for one in _bodies(document) if one[1] == "text/event-stream"]
     assert len(streams) == 2
-    kinds = {"status": StatusChange, "epoch": EpochMetrics, "progress": SweepProgress, "end": Job}
+    kinds: dict[str, type[BaseModel]] = {
+        "status": StatusChange,
+        "epoch": EpochMetrics,
+        "progress": SweepProgress,
+        "end": Job,
+    }
     for _, _, described in streams:
         events = described["example"].removesuffix("\n\n").split("\n\n")
         for event in events:
