@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from service.db import UNAVAILABLE, Database, disk_is_full, metrics
 from tests.integration.db.record import epoch, hand_back, record, rows, running, take
@@ -81,6 +82,7 @@ def test_a_copy_that_is_cancelled_is_a_database_that_is_away(postgresql: Databas
         other.execute(text("LOCK TABLE epoch_metrics IN EXCLUSIVE MODE"))
         with pytest.raises(UNAVAILABLE) as raised:
             write_impatiently()
+    assert isinstance(raised.value, OperationalError)
     assert isinstance(raised.value.orig, psycopg.errors.QueryCanceled)
     assert not disk_is_full(raised.value)
     # The connection went back to the pool in order.

@@ -73,8 +73,12 @@ def test_who_sends_does_not_wait_for_a_process_that_hangs() -> None:
     os.kill(process.pid, signal.SIGSTOP)
     spec = JobSpec.model_validate(digits_spec())
     large = Assignment(id="a", attempt=1, spec=spec, checkpoint=bytes(8 << 20))  # no pipe holds it
-    commands = [Train(cohort="c", members=[large]), Stop(member=None)]
-    sender = threading.Thread(target=lambda: [process.send(one) for one in commands], daemon=True)
+
+    def send() -> None:
+        process.send(Train(cohort="c", members=[large]))
+        process.send(Stop(member=None))
+
+    sender = threading.Thread(target=send, daemon=True)
     sender.start()
     sender.join(10)
     assert not sender.is_alive()
