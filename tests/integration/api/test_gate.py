@@ -208,6 +208,30 @@ def test_when_a_key_was_used_is_kept_to_the_minute(
     assert used[0] == used[1]
 
 
+@pytest.mark.parametrize("which", ["jobs", "sweeps"])
+def test_a_stream_ends_when_its_key_is_revoked(
+    app: FastAPI,
+    served: tuple[FastAPI, str],
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    which: str,
+) -> None:
+    monkeypatch.setattr("service.api.stream.PING_S", 0.3)
+    key, token = make_key(database, "one")
+    notice_keys(app)
+    body = SMALL if which == "jobs" else {"base": SMALL, "axes": {"seed": [1, 2]}}
+    with signed_in(served[1], token) as client:
+        made = client.post(f"/v1/{which}", json=body).raise_for_status().json()
+        with client.stream("GET", f"/v1/{which}/{made['id']}/events") as stream:
+            lines = stream.iter_lines()
+            while not next(lines).startswith(":"):  # it goes on while the key is good
+                pass
+            with database.writing() as session:
+                keys.revoke(session, key.id)
+            assert "event: end" not in list(lines)  # and closes by itself
+        assert client.get(f"/v1/{which}/{made['id']}/events").status_code == 401
+
+
 def test_where_its_use_cannot_be_noted_a_key_reads_all_the_same(
     app: FastAPI, served: tuple[FastAPI, str], database: Database
 ) -> None:
