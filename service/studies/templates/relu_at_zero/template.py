@@ -68,7 +68,7 @@ class ReluAtZero(Template[ReluAtZeroOptions]):
             precisions=["float32", "bfloat16"],
             epochs=3,
             hidden=[32, 32],
-            shapes=[[64], [64] * 3, [16] * 3, [256] * 3],
+            shapes=[[64], [64] * 3, [16] * 3, [128] * 3],
             shape_precisions=["float32", "bfloat16"],
         ),
         Scale.STANDARD: ReluAtZeroOptions(
