@@ -6,14 +6,13 @@ or late without harm; there is no result backend, no ETA and no revoke.
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from celery import Celery
 from celery.app.amqp import AMQP
 from kombu import Connection, Queue  # type: ignore[attr-defined]
 from kombu.exceptions import OperationalError
-from kombu.transport import redis
 
 from service.settings import Settings
 
@@ -40,27 +39,28 @@ class _Amqp(AMQP):  # type: ignore[misc]
     Connection = _Connection
 
 
-class _SendingChannel(redis.Channel):
-    """Keeps its client of Redis, which threads may share. Kombu makes one for each message, and
-    that takes as long as to send it."""
+@cache
+def _sending(transport: Any) -> Any:
+    """Kombu's transport by Redis, with channels that keep their client, which threads may share.
+    Kombu makes one for each message, and that takes as long as to send it."""
 
-    @cached_property
-    def _kept(self) -> Any:
-        return self._create_client()  # type: ignore[no-untyped-call]
+    class Channel(transport.Channel):  # type: ignore[misc]
+        @cached_property
+        def _kept(self) -> Any:
+            return self._create_client()
 
-    @contextmanager
-    def conn_or_acquire(self, client: Any = None) -> Iterator[Any]:
-        yield client or self._kept
+        @contextmanager
+        def conn_or_acquire(self, client: Any = None) -> Iterator[Any]:
+            yield client or self._kept
 
-
-class _SendingTransport(redis.Transport):
-    Channel = _SendingChannel
+    # Named when it is needed: who does not send does not import Redis's client.
+    return type("SendingTransport", (transport,), {"Channel": Channel})
 
 
 class _SendingConnection(_Connection):
     def get_transport_cls(self) -> Any:
-        found = super().get_transport_cls()  # type: ignore[no-untyped-call]
-        return _SendingTransport if found is redis.Transport else found
+        found: Any = super().get_transport_cls()  # type: ignore[no-untyped-call]
+        return _sending(found) if found.driver_type == "redis" else found
 
 
 class _SendingAmqp(AMQP):  # type: ignore[misc]
