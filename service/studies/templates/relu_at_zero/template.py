@@ -59,7 +59,7 @@ class ReluAtZero(Template[ReluAtZeroOptions]):
         Scale.QUICK: ReluAtZeroOptions(
             seeds=10,
             dataset="digits",
-            draws=30,
+            draws=20,
             half_draws=1,
             depth=3,
             width=256,
@@ -68,7 +68,7 @@ class ReluAtZero(Template[ReluAtZeroOptions]):
             precisions=["float32", "bfloat16"],
             epochs=3,
             hidden=[32, 32],
-            shapes=[[64], [64] * 3, [16] * 3, [128] * 3],
+            shapes=[[16], [16] * 3, [64]],
             shape_precisions=["float32", "bfloat16"],
         ),
         Scale.STANDARD: ReluAtZeroOptions(
