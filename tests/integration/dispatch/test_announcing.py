@@ -7,76 +7,67 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import redis
+import redis as driver
 
 from service.queue import BROKER_ERRORS, TRAIN_TASK, TrainQueue
 from service.settings import Settings
-from tests.servers import Redis, find_redis
+from tests.servers import Redis
 
 
 @pytest.fixture
-def server() -> Iterator[Redis]:
-    program = find_redis()
-    if program is None:
-        pytest.skip("no Redis to stop and start")
-    with Redis.running(program) as running:
-        yield running
-
-
-@pytest.fixture
-def queue(tmp_path: Path, server: Redis) -> Iterator[TrainQueue]:
-    queue = TrainQueue(Settings(home=tmp_path, broker_url=server.url))
+def queue(tmp_path: Path, redis: Redis) -> Iterator[TrainQueue]:
+    queue = TrainQueue(Settings(home=tmp_path, broker_url=redis.url))
     yield queue
     queue.close()
 
 
 def test_each_message_names_its_job_and_goes_where_it_can_be_trained(
-    queue: TrainQueue, server: Redis
+    queue: TrainQueue, redis: Redis
 ) -> None:
     jobs = [f"job_{n}" for n in range(50)]
     for n, job_id in enumerate(jobs):
         queue.announce(job_id, needs_gpu=n % 5 == 0)
-    assert received(server, "subgrad") == [job for n, job in enumerate(jobs) if n % 5]
-    assert received(server, "subgrad.gpu") == jobs[::5]
+    assert received(redis, "subgrad") == [job for n, job in enumerate(jobs) if n % 5]
+    assert received(redis, "subgrad.gpu") == jobs[::5]
 
 
-def test_many_go_through_one_connection(queue: TrainQueue, server: Redis) -> None:
+def test_many_go_through_one_connection(queue: TrainQueue, redis: Redis) -> None:
     queue.announce("job_first")
-    with redis.Redis.from_url(server.url) as client:
+    with driver.Redis.from_url(redis.url) as client:
         made = cast(dict[str, int], client.info("stats"))["total_connections_received"]
         for n in range(200):
             queue.announce(f"job_{n}")
         info = cast(dict[str, int], client.info("stats"))
     assert info["total_connections_received"] == made
-    assert len(received(server, "subgrad")) == 201
+    assert len(received(redis, "subgrad")) == 201
 
 
 def test_a_broker_that_died_is_told_and_one_that_came_back_is_used(
-    queue: TrainQueue, server: Redis
+    queue: TrainQueue, redis: Redis
 ) -> None:
     queue.announce("job_before")
-    server.kill()
+    redis.kill()
     for _ in range(3):
         with pytest.raises(BROKER_ERRORS):
             queue.announce("job_meanwhile")
-    server.start()
+    redis.start()
     queue.announce("job_after")
-    assert received(server, "subgrad") == ["job_after"]  # the rest died with the server
+    assert received(redis, "subgrad") == ["job_after"]  # the rest died with the server
 
 
 def test_one_that_died_and_came_back_unnoticed_costs_no_message(
-    queue: TrainQueue, server: Redis
+    queue: TrainQueue, redis: Redis
 ) -> None:
     queue.announce("job_before")
-    server.kill()
-    server.start()
+    redis.kill()
+    redis.start()
     queue.announce("job_after")
-    assert received(server, "subgrad") == ["job_after"]
+    assert received(redis, "subgrad") == ["job_after"]
 
 
-def received(server: Redis, name: str) -> list[str]:
+def received(redis: Redis, name: str) -> list[str]:
     """The jobs that the queue's messages name, the oldest first."""
-    with redis.Redis.from_url(server.url) as client:
+    with driver.Redis.from_url(redis.url) as client:
         messages = cast(list[bytes], client.lrange(name, 0, -1))
     found = []
     for one in reversed(messages):

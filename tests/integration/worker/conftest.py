@@ -8,7 +8,7 @@ import pytest
 from service.db import Database
 from service.db.migrate import upgrade
 from service.settings import Settings
-from tests.servers import Postgres, Redis, find_postgres, find_redis
+from tests.servers import Postgres, Redis, find_postgres
 from tests.stack import Stack
 
 
@@ -18,16 +18,6 @@ def stack(settings: Settings) -> Iterator[Stack]:
     stack = Stack(settings)
     yield stack
     stack.close()
-
-
-@pytest.fixture
-def redis() -> Iterator[Redis]:
-    """A Redis of this test's own, to stop and start."""
-    program = find_redis()
-    if program is None:
-        pytest.skip("no Redis to stop and start")
-    with Redis.running(program) as server:
-        yield server
 
 
 @pytest.fixture
