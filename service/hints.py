@@ -83,9 +83,7 @@ class Hints:
         if self._url is None:
             return
         with self._lock:
-            if len(self._moved) + len(self._measured) < _MOST_WAITING:
-                self._moved |= changed.moved
-                self._measured |= changed.measured
+            self._keep(changed)
             if self._thread is None:
                 # It ends with the process, whatever Redis does.
                 self._thread = threading.Thread(target=self._run, name="hints", daemon=True)
@@ -149,11 +147,16 @@ class Hints:
         return taken
 
     def _take_back(self, told: Changed) -> None:
-        """For another try."""
+        """For another try, as far as there is room beside what came meanwhile."""
         with self._lock:
-            self._moved |= told.moved
-            self._measured |= told.measured
+            self._keep(told)
         self._wake.set()
+
+    def _keep(self, changed: Changed) -> None:
+        """Under the lock. What finds no room is not told: streams look for themselves, later."""
+        for waiting, ids in ((self._moved, changed.moved), (self._measured, changed.measured)):
+            room = _MOST_WAITING - len(self._moved) - len(self._measured)
+            waiting.update(islice(ids, max(room, 0)))
 
 
 def _batched(ids: Iterable[str]) -> Iterator[list[str]]:
