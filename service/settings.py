@@ -134,6 +134,12 @@ class Settings(BaseSettings):
     cancel_grace_s: float = Field(
         5.0, ge=0, description="Seconds a training process has to obey before it is killed"
     )
+    hang_s: float = Field(
+        600.0,
+        ge=0,
+        description="Seconds after which a training process that tells and does nothing is killed "
+        "and its jobs tried again; 0: never",
+    )
     deaf_after_s: float = Field(
         60.0, gt=0, description="Seconds after which an idle worker that hears nothing ends itself"
     )

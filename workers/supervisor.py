@@ -20,7 +20,6 @@ from service.db.claims import Claim
 from service.db.workers import Worker
 from service.domain.artifacts import Content
 from service.domain.errors import ArtifactLost, StoreUnavailable
-from service.domain.events import EndEvent, StoppedEvent
 from service.domain.ids import new_id
 from service.domain.states import Reason
 from service.hints import Hints
@@ -31,22 +30,17 @@ from service.settings import Settings
 from workers.device import Placement
 from workers.gauging import GpuGauge
 from workers.leases import Holding, Leases
-from workers.lifecycle import Exited, TrainingProcess
-from workers.protocol import Assignment, Drain, Notice, Stop, Train
+from workers.oversight import Oversight
+from workers.protocol import Assignment, Stop, Train
 from workers.recorder import Recorder
 from workers.shelf import Shelf
 from workers.slots import Slot
-from workers.steps import StepCount
 from workers.uploads import UploadCache
 
 _log = structlog.get_logger(__name__)
 
-_LOOK_EVERY_S = 0.05
 _AWAY_S = 1.0
-_MOST_PER_WRITE = 500
-# A worker that stops has ten seconds for everything.
-_DRAIN_GRACE_S = 3.0
-_STOP_GRACE_S = 3.0
+_STOP_GRACE_S = 3.0  # a worker that stops has ten seconds for everything
 _LOST_DATA = (
     "The object store has lost the data set. Upload the same data again, then retry this job."
 )
@@ -76,6 +70,7 @@ class Supervisor:
         self._recorder = Recorder(
             self._database, self._shelf, max_attempts=settings.max_attempts, stop=self._stopping
         )
+        self._oversight = Oversight(settings, self._recorder, self._reporter, self._stopping)
         self._uploads = UploadCache(
             self._shelf, settings.data_home, most_bytes=settings.upload_cache_mb << 20
         )
@@ -185,10 +180,10 @@ class Supervisor:
             with self._leases.keeping(holding):
                 self._uploads.provide(one.spec.dataset for one in claimed)
                 process.send(Train(cohort=cohort, members=self._assignments(claimed)))
-                self._oversee(process, holding)
+                self._oversight.oversee(process, holding)
         except StoreUnavailable as error:
             _log.warning("handing back: the object store is away", error=str(error))
-            self._hand_back(holding.attempts)
+            self._recorder.hand_back(holding.attempts)
         except ArtifactLost as error:
             _log.error("a data set is lost", error=str(error))
             self._recorder.fail(holding.attempts, Reason.INVALID_DATA, _LOST_DATA)
@@ -244,51 +239,6 @@ class Supervisor:
             slot.settle(grace_s=grace_s)
             slot.warm()
 
-    def _oversee(self, process: TrainingProcess, holding: Holding) -> None:
-        """Records what the process tells until no job of the cohort is held any more."""
-        attempts = holding.attempts
-        deadlines: dict[str, float] = {}  # by which a member has to be dropped
-        drained_by: float | None = None  # by which all should have told their checkpoints
-        steps = StepCount()
-        while attempts:
-            notices = process.take(_MOST_PER_WRITE, wait_s=_LOOK_EVERY_S)
-            if notices:
-                self._reporter.meters.count_steps(steps.add(notices))
-                _keep_only(attempts, self._recorder.record(attempts, notices))
-                for notice in notices:
-                    if isinstance(notice, StoppedEvent | EndEvent) and notice.member:
-                        deadlines.pop(notice.member, None)
-            for member in self._let_go(holding):
-                process.send(Stop(member=member))
-                deadlines[member] = time.monotonic() + self._settings.cancel_grace_s
-            if any(at < time.monotonic() for at in deadlines.values()):
-                _log.warning("killing a training process that does not obey", pid=process.pid)
-                process.kill()
-                self._hand_back(attempts)
-            elif self._stopping.is_set() and drained_by is None:
-                process.send(Drain())
-                drained_by = time.monotonic() + _DRAIN_GRACE_S
-            elif drained_by is not None and (is_drained(notices) or drained_by < time.monotonic()):
-                self._hand_back(attempts)
-        process.send(Stop(member=None))
-
-    def _let_go(self, holding: Holding) -> set[str]:
-        """Ends what its users cancelled, and forgets what was lost; the training must drop both."""
-        attempts = holding.attempts
-        unwanted = holding.unwanted & attempts.keys()
-        if unwanted:
-            _keep_only(attempts, self._recorder.cancel(attempts, unwanted))
-        lost = holding.lost & attempts.keys()
-        if lost:
-            _log.warning("lost to the reaper", jobs=sorted(lost))
-            _keep_only(attempts, {job: attempts[job] for job in attempts.keys() - lost})
-        return unwanted | lost
-
-    def _hand_back(self, attempts: dict[str, int]) -> None:
-        if attempts:
-            self._recorder.hand_back(attempts)
-            attempts.clear()
-
 
 def _traced(claim: Claim, worker_id: str, began_ns: int) -> Claim:
     """The claim with a span of its own in the job's trace; what follows is that span's child."""
@@ -302,14 +252,3 @@ def _traced(claim: Claim, worker_id: str, began_ns: int) -> Claim:
     span = tracing.start("claim", parent=claim.traceparent, attributes=about, began_ns=began_ns)
     span.end()
     return replace(claim, traceparent=span.traceparent)
-
-
-def is_drained(notices: Sequence[Notice | Exited]) -> bool:
-    """Whether the training has told its checkpoints and stopped."""
-    return any(isinstance(one, StoppedEvent) and one.member is None for one in notices)
-
-
-def _keep_only(attempts: dict[str, int], kept: dict[str, int]) -> None:
-    """Changes `attempts` in place: the lease thread looks at the same dictionary."""
-    for job in attempts.keys() - kept.keys():
-        del attempts[job]

@@ -66,6 +66,7 @@ TOUCHES_FILES = {
     "workers/device.py": "whether there is an nvidia-smi",
     "workers/trainer.py": "the folder of the settings",
     "workers/memory.py": "the kernel's own",
+    "workers/silence.py": "the kernel's own",
 }
 
 FILE_MODULES = {"pathlib", "shutil", "tempfile", "glob", "fileinput"}

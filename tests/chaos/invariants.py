@@ -13,7 +13,7 @@ from service.domain.metrics import EPOCH_COLUMNS, LAYER_COLUMNS
 from service.domain.states import ALLOWED_MOVES, TERMINAL, JobStatus, Reason
 from tests.chaos.reference import Numbers, digest, tell, undisturbed
 
-_LOST = {Reason.WORKER_LOST, Reason.OUT_OF_MEMORY, Reason.INTERNAL}
+_LOST = {Reason.WORKER_LOST, Reason.OUT_OF_MEMORY, Reason.TIMEOUT, Reason.INTERNAL}
 _METRIC_TABLES = ("epoch_metrics", "layer_metrics", "unit_activity")
 
 

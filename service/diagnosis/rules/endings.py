@@ -10,7 +10,7 @@ from service.domain.states import JobStatus, Outcome, Reason
 _WHY = {
     Reason.WORKER_LOST: "its workers fell silent or its training process died again and again",
     Reason.OUT_OF_MEMORY: "the training process ran out of memory",
-    Reason.TIMEOUT: "it took too long",
+    Reason.TIMEOUT: "its training process hung again and again",
     Reason.INVALID_DATA: "the data cannot be trained on as the spec asks",
     Reason.INTERNAL: "something is wrong with the service, not with the spec",
 }

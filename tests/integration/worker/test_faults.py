@@ -70,6 +70,36 @@ def test_a_job_that_crashes_its_process_fails_alone(stack: Stack) -> None:
     assert stack.ended(later)["status"] == "succeeded"
 
 
+def test_a_job_that_hangs_fails_alone_and_says_so(stack: Stack) -> None:
+    stack.settings = stack.settings.model_copy(update={"hang_s": 2.0, "max_attempts": 2})
+    stack.start("service.api")
+    stack.wait_until_listening()
+    good = [stack.post(digits_spec(seed=seed)) for seed in range(3)]
+    culprit = stack.post(digits_spec(seed=CULPRIT))
+    worker = stack.start("workers", environment=fault("training_hangs"))
+    stack.start("service.dispatch")
+    job = stack.ended(culprit)
+    assert (job["status"], job["reason"]) == ("failed", "timeout")
+    assert job["detail"] == "The training process did nothing for 2 s."
+    for job_id in good:
+        assert stack.ended(job_id)["status"] == "succeeded"
+    assert worker.poll() is None
+    assert read(stack, "SELECT max(losses) FROM jobs WHERE status = 'succeeded'") == [(0,)]
+
+
+def test_a_training_process_that_stops_in_mid_run_is_replaced(stack: Stack) -> None:
+    stack.settings = stack.settings.model_copy(update={"hang_s": 1.0, "checkpoint_s": 0.1})
+    worker = stack.start_all()
+    job_id = stack.post(slow_spec(epochs=100))
+    stack.wait_for_epoch(job_id, 20)
+    (hung,) = trainers(worker.pid)
+    hung.suspend()
+    job = stack.ended(job_id)
+    assert not is_alive(hung)
+    assert (job["status"], job["attempt"]) == ("succeeded", 2)
+    assert_undisturbed(stack.settings, [job_id])
+
+
 def test_a_database_that_is_away_between_claim_and_training_is_no_fault_of_the_job(
     stack: Stack,
 ) -> None:

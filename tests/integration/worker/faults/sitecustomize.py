@@ -5,7 +5,9 @@ import importlib
 import os
 import signal
 import sys
+import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 MODULE = next((name for name in sys.orig_argv if name.startswith(("service.", "workers"))), "")
@@ -18,19 +20,33 @@ def clock_is_wrong() -> None:
     time.time_ns = lambda: right_ns() + 600_000_000_000
 
 
-def training_crashes() -> None:
-    """A training process dies natively over a job of seed 666."""
+def over_seed_666(happens: Callable[[], None]) -> None:
+    """In a training process, when it begins with a job of that seed."""
     if MODULE != "workers.trainer":
         return
     engine: Any = importlib.import_module("workers.training.engine")
     prepare = engine.initial_state
 
-    def crash(members: Any, *rest: Any) -> Any:
+    def begin(members: Any, *rest: Any) -> Any:
         if any(member.spec.seed == 666 for member in members):
-            os.kill(os.getpid(), signal.SIGSEGV)
+            happens()
         return prepare(members, *rest)
 
-    engine.initial_state = crash
+    engine.initial_state = begin
+
+
+def training_crashes() -> None:
+    """A training process dies natively."""
+    over_seed_666(lambda: os.kill(os.getpid(), signal.SIGSEGV))
+
+
+def training_hangs() -> None:
+    """A training process waits for a lock that nobody lets go of."""
+
+    def wait() -> None:
+        threading.Semaphore(0).acquire()
+
+    over_seed_666(wait)
 
 
 def messages_come_twice_or_not_at_all() -> None:
