@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, Field
 
 from service.api.body import PostedStudyDep
-from service.api.conditional import ETAG, NOT_MODIFIED, ReadingDep
+from service.api.conditional import ETAG, NOT_MODIFIED, IfMatch, ReadingDep, require_match
 from service.api.dependencies import (
     AccessDep,
     DatabaseDep,
@@ -174,10 +174,11 @@ def read_report(
     status_code=HTTPStatus.ACCEPTED,
     responses={
         HTTPStatus.ACCEPTED: answer_with(examples.CANCELLED_STUDY, links=STUDY_LINKS),
-        **problems("study_not_found", "move_refused"),
+        **problems("study_not_found", "move_refused", "precondition_failed"),
     },
 )
-def cancel_study(study_id: StudyId, database: DatabaseDep) -> Study:
+def cancel_study(study_id: StudyId, database: DatabaseDep, if_match: IfMatch = None) -> Study:
     """End a study without a verdict, and cancel its jobs."""
     with database.writing() as session:
+        require_match(if_match, session, studies.find_locked, study_id)
         return studies.cancel(session, study_id)

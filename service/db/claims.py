@@ -220,8 +220,12 @@ def hand_back(session: Session, held: Held) -> None:
     _requeue(session, sorted(lock_held(session, held)), Reason.HANDED_BACK)
 
 
+MOST_GIVEN_UP = 1000
+"""Jobs in one transaction."""
+
+
 def give_up_on_silent_workers(
-    session: Session, *, max_attempts: int, limit: int = 100
+    session: Session, *, max_attempts: int, limit: int = MOST_GIVEN_UP
 ) -> Sequence[str]:
     """Takes jobs whose lease ran out from their workers: back to the queue, or failed where
     `max_attempts` workers were lost over them. Returns their ids."""

@@ -105,6 +105,15 @@ def list_newest_first(
     return _to_studies(session, session.scalars(query).all())
 
 
+def find_locked(session: Session, study_id: str) -> Study:
+    """The study, which nobody else changes until the transaction ends, nor its jobs. Raises
+    StudyNotFound."""
+    session.execute(select(StudyRow.id).where(StudyRow.id == study_id).with_for_update()).all()
+    for sweep_id in sweeps_of(session, [study_id])[study_id].values():
+        sweeps.find_locked(session, sweep_id)
+    return find(session, study_id)
+
+
 def cancel(session: Session, study_id: str) -> Study:
     """Ends the study at once, and cancels its jobs as their sweeps' cancel does.
 

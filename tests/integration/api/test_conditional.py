@@ -16,6 +16,7 @@ from tests.integration.db.record import (
     running,
     take,
 )
+from tests.integration.dispatch.stepping import advance
 
 MOVES = [("POST", "/cancel"), ("POST", "/retry"), ("DELETE", "")]
 
@@ -80,3 +81,14 @@ def test_a_sweep_is_moved_as_it_was_read(http: httpx.Client, database: Database)
     problem(http.post(f"{path}/retry", headers=seen), "precondition_failed")
     assert http.post(f"{path}/retry", headers={"If-Match": "*"}).status_code == 202
     problem(http.post(f"/v1/sweeps/swp_{0:032x}/retry", headers=seen), "sweep_not_found")
+
+
+def test_a_study_is_cancelled_as_it_was_read(http: httpx.Client, database: Database) -> None:
+    path = http.post("/v1/studies", json={"template": "mse-versus-mae"}).headers["Location"]
+    seen = {"If-Match": etag_of(http, path)}
+    advance(database)
+    problem(http.post(f"{path}/cancel", headers=seen), "precondition_failed")
+    assert http.get(path).json()["status"] != "cancelled"
+    seen = {"If-Match": etag_of(http, path)}
+    assert http.post(f"{path}/cancel", headers=seen).status_code == 202
+    problem(http.post(f"/v1/studies/std_{0:032x}/cancel", headers=seen), "study_not_found")

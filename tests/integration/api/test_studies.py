@@ -6,23 +6,16 @@ from typing import Any
 import httpx
 import pytest
 
-from service.artifacts import Store
 from service.db import Database
-from service.dispatch import conductor
 from service.domain.findings import Verdict
-from service.domain.limits import Limits
 from service.studies.reports import STYLE_HASH
 from tests.integration.db import record
-from tests.integration.dispatch.stepping import jobs_of, train
+from tests.integration.dispatch.stepping import advance, jobs_of, train
 
 SMALL: dict[str, Any] = {
     "template": "softplus-limit",
     "overrides": {"seeds": 2, "betas": [1, 10], "hidden": [4], "epochs": 1},
 }
-
-
-def advance(database: Database) -> None:
-    conductor.advance_one(database, Store(""), Limits(), lease_s=60, max_queued=1000)
 
 
 def concluded(http: httpx.Client, database: Database) -> str:

@@ -1,6 +1,7 @@
 """Jobs whose worker fell silent, and those that a worker returned."""
 
 from service.db import Database, claims
+from service.dispatch import reaper
 from service.domain.states import JobStatus, Reason
 from tests.integration.db.record import (
     announced,
@@ -123,3 +124,11 @@ def test_the_reaper_takes_a_bounded_number_longest_lapsed_first(database: Databa
         first = claims.give_up_on_silent_workers(session, max_attempts=3, limit=2)
     assert len(first) == 2
     assert len(reap(database)) == 3
+
+
+def test_the_reaper_goes_on_until_no_lease_has_run_out(database: Database) -> None:
+    made = [queue(database) for _ in range(5)]
+    take(database, made[0], limit=5)
+    lapse(database, *made)
+    reaper.reap(database, max_attempts=3, at_once=2)
+    assert {find(database, job_id).status for job_id in made} == {JobStatus.QUEUED}
