@@ -2,18 +2,15 @@
 
     python -m benchmarks.cancel [--jobs 100]
 
-The embedded default in a temporary home. A running job is cancelled at a random moment of its
-training; a queued one at once. The last column is when the worker has started the next job.
+The embedded default, then PostgreSQL and Redis. A running job is cancelled at a random moment of
+its training; a queued one at once. The last column is when the worker has started the next job.
 """
 
 import argparse
 import os
 import random
 import statistics
-import tempfile
-import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,10 +18,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.first_epoch import free_port
-from service.embedded import launcher
-from service.observability import logs
-from service.settings import Settings
+from benchmarks.services import services
 
 _SPEC: dict[str, Any] = {
     "dataset": {"name": "digits"},
@@ -40,29 +34,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--jobs", type=int, default=100)
     count = parser.parse_args().jobs
+    for name, http in services():
+        _report(name, _measure(http, count))
+
+
+def _measure(http: httpx.Client, count: int) -> dict[str, list[float]]:
     rng = random.Random(0)
-    with tempfile.TemporaryDirectory(prefix="subgrad-bench-") as home:
-        settings = Settings(home=Path(home), port=free_port())
-        logs.configure(settings.log_format, level="WARNING")
-        with launcher.running(settings) as watch:
-            url = f"http://{settings.host}:{settings.port}"
-            launcher.wait_until_ready(url, watch, stop=threading.Event())
-            with httpx.Client(base_url=url, timeout=60) as http:
-                running = _post(http, seed=0)
-                queued, ended, freed = [], [], []
-                for seed in range(1, count + 1):
-                    _wait_for_epoch(http, running)
-                    following = _post(http, seed=seed)
-                    queued.append(_cancel(http, _post(http, seed=seed)))
-                    # The moment is drawn at random; nothing is waited for.
-                    time.sleep(rng.uniform(0.0, 0.2))
-                    asked = time.perf_counter()
-                    ended.append(_cancel(http, running))
-                    _wait_for_epoch(http, following)
-                    freed.append(time.perf_counter() - asked)
-                    running = following
-                _cancel(http, running)
-    _report({"queued: ended": queued, "running: ended": ended, "next job's epoch 0": freed})
+    running = _post(http, seed=0)
+    queued, ended, freed = [], [], []
+    for seed in range(1, count + 1):
+        _wait_for_epoch(http, running)
+        following = _post(http, seed=seed)
+        queued.append(_cancel(http, _post(http, seed=seed)))
+        # The moment is drawn at random; nothing is waited for.
+        time.sleep(rng.uniform(0.0, 0.2))
+        asked = time.perf_counter()
+        ended.append(_cancel(http, running))
+        _wait_for_epoch(http, following)
+        freed.append(time.perf_counter() - asked)
+        running = following
+    _cancel(http, running)
+    return {"queued: ended": queued, "running: ended": ended, "next job's epoch 0": freed}
 
 
 def _post(http: httpx.Client, *, seed: int) -> str:
@@ -85,8 +77,8 @@ def _wait_for_epoch(http: httpx.Client, job_id: str) -> None:
         time.sleep(0.005)
 
 
-def _report(seconds: dict[str, list[float]]) -> None:
-    title = f"From the request to cancel, {len(next(iter(seconds.values())))} jobs"
+def _report(name: str, seconds: dict[str, list[float]]) -> None:
+    title = f"{name}: from the request to cancel, {len(next(iter(seconds.values())))} jobs"
     table = Table(title=f"{title}; load {os.getloadavg()[0]:.1f}", box=box.MARKDOWN)
     for heading in ("what", "p50 (ms)", "p99 (ms)", "max (ms)"):
         table.add_column(heading, justify="left" if heading == "what" else "right")
@@ -94,7 +86,7 @@ def _report(seconds: dict[str, list[float]]) -> None:
         p99 = statistics.quantiles(values, n=100)[-1]
         cells = (statistics.median(values), min(p99, max(values)), max(values))
         table.add_row(what, *(f"{1000 * cell:.0f}" for cell in cells))
-    Console().print(table)
+    Console(width=100).print(table)
 
 
 if __name__ == "__main__":

@@ -6,20 +6,14 @@ seconds are from the first start to the last end, so they hold what an estimate 
 recording, and starting the next cohort.
 """
 
-import socket
-import tempfile
-import threading
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 from rich.console import Console
 from rich.table import Table
 
-from service.embedded import launcher
-from service.observability import logs
-from service.settings import Settings
+from benchmarks.services import service
 
 
 def _spec(hidden: list[int], **changes: Any) -> dict[str, Any]:
@@ -50,21 +44,15 @@ def main() -> None:
     table = Table(title="seconds, estimated and trained")
     for heading in ("what", "estimated", "trained", "ratio"):
         table.add_column(heading, justify="right")
-    with tempfile.TemporaryDirectory(prefix="subgrad-bench-") as home:
-        settings = Settings(home=Path(home), port=_free_port())
-        logs.configure(settings.log_format, level="WARNING")
-        with launcher.running(settings) as watch:
-            url = f"http://{settings.host}:{settings.port}"
-            launcher.wait_until_ready(url, watch, stop=threading.Event())
-            with httpx.Client(base_url=url, timeout=90) as http:
-                for lesson in _LESSONS:
-                    _train(http, "jobs", lesson)
-                _train(http, "sweeps", _TAUGHT_SWEEP)
-                for what, kind, body in _QUESTIONS:
-                    estimated = _plan(http, kind, body)
-                    trained = _train(http, kind, body)
-                    ratio = f"{estimated / trained:.2f}"
-                    table.add_row(what, f"{estimated:.2f}", f"{trained:.2f}", ratio)
+    with service() as http:
+        for lesson in _LESSONS:
+            _train(http, "jobs", lesson)
+        _train(http, "sweeps", _TAUGHT_SWEEP)
+        for what, kind, body in _QUESTIONS:
+            estimated = _plan(http, kind, body)
+            trained = _train(http, kind, body)
+            ratio = f"{estimated / trained:.2f}"
+            table.add_row(what, f"{estimated:.2f}", f"{trained:.2f}", ratio)
     Console().print(table)
 
 
@@ -85,13 +73,6 @@ def _train(http: httpx.Client, kind: str, body: dict[str, Any]) -> float:
     started = min(datetime.fromisoformat(job["started_at"]) for job in jobs)
     finished = max(datetime.fromisoformat(job["finished_at"]) for job in jobs)
     return (finished - started).total_seconds()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 if __name__ == "__main__":

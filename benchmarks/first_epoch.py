@@ -1,18 +1,14 @@
 """How soon the first trained epoch of a job can be read by HTTP, counted from its POST.
 
-`python -m benchmarks.first_epoch [--jobs 100]`: the embedded default in a temporary home, an idle
-and warm worker, one job at a time on the digits MLP 64-128-128-10, looked at every 5 ms. Epoch 0
-(the state at initialisation) and epoch 1 (the first trained one) are reported apart.
+`python -m benchmarks.first_epoch [--jobs 100]`: the embedded default, then PostgreSQL and Redis; an
+idle and warm worker, one job at a time on the digits MLP 64-128-128-10, looked at every 5 ms.
+Epoch 0 (the state at initialisation) and epoch 1 (the first trained one) are reported apart.
 """
 
 import argparse
 import os
-import socket
 import statistics
-import tempfile
-import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,9 +16,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from service.embedded import launcher
-from service.observability import logs
-from service.settings import Settings
+from benchmarks.services import services
 
 _SPEC: dict[str, Any] = {
     "dataset": {"name": "digits"},
@@ -40,16 +34,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--jobs", type=int, default=100)
     jobs = parser.parse_args().jobs
-    with tempfile.TemporaryDirectory(prefix="subgrad-bench-") as home:
-        settings = Settings(home=Path(home), port=free_port())
-        logs.configure(settings.log_format, level="WARNING")
-        with launcher.running(settings) as watch:
-            url = f"http://{settings.host}:{settings.port}"
-            launcher.wait_until_ready(url, watch, stop=threading.Event())
-            with httpx.Client(base_url=url, timeout=30) as http:
-                _measure(http, seed=10_000)  # the first job loads the data set
-                seconds = [_measure(http, seed=seed) for seed in range(jobs)]
-    _report(seconds)
+    for name, http in services():
+        _measure(http, seed=10_000)  # the first job loads the data set
+        _report(name, [_measure(http, seed=seed) for seed in range(jobs)])
 
 
 def _measure(http: httpx.Client, *, seed: int) -> tuple[float, float]:
@@ -67,8 +54,8 @@ def _measure(http: httpx.Client, *, seed: int) -> tuple[float, float]:
     return read_at[0], read_at[1]
 
 
-def _report(seconds: list[tuple[float, float]]) -> None:
-    title = f"POST to readable by HTTP, {len(seconds)} jobs, warm idle worker"
+def _report(name: str, seconds: list[tuple[float, float]]) -> None:
+    title = f"{name}: POST to readable by HTTP, {len(seconds)} jobs, warm idle worker"
     table = Table(title=f"{title}; load {os.getloadavg()[0]:.1f}", box=box.MARKDOWN)
     for heading in ("epoch", "p50 (ms)", "p95 (ms)", "p99 (ms)", "max (ms)"):
         table.add_column(heading, justify="right")
@@ -77,14 +64,7 @@ def _report(seconds: list[tuple[float, float]]) -> None:
         percentiles = statistics.quantiles(values, n=100, method="inclusive")
         cells = (percentiles[49], percentiles[94], percentiles[98], values[-1])
         table.add_row(str(epoch), *(f"{cell:.0f}" for cell in cells))
-    Console().print(table)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    Console(width=100).print(table)
 
 
 if __name__ == "__main__":

@@ -29,11 +29,10 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import text
 
-from benchmarks.first_epoch import free_port
 from service.db import Database
 from service.db.migrate import upgrade
 from service.settings import Settings
-from tests.servers import Postgres, Redis, find_postgres, find_redis
+from tests.servers import Postgres, Redis, find_postgres, find_redis, free_port
 
 _SPEC: dict[str, Any] = {
     "dataset": {"name": "digits"},

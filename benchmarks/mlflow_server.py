@@ -24,7 +24,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from benchmarks.first_epoch import free_port
+from benchmarks.serving import free_port
 from service.db import Database, claims, metrics
 from service.db.migrate import upgrade
 from service.domain.events import EpochEvent

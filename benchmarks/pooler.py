@@ -34,9 +34,10 @@ from tests.servers import (
     Redis,
     find_postgres,
     find_redis,
+    free_port,
     system_pgbouncer,
 )
-from tests.stack import Stack, digits_spec, free_port
+from tests.stack import Stack, digits_spec
 
 _POOL = 8
 _CLIENTS = 64

@@ -30,3 +30,12 @@ def serving(settings: Settings, database: Database) -> Iterator[httpx.Client]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on at the moment; `tests.servers`, which has one
+    too, asks for more than the environments of other programs hold."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

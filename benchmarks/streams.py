@@ -33,12 +33,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.databases import migrated
-from benchmarks.first_epoch import free_port
 from service.db import Database
 from service.hints import Hints
 from service.settings import Settings
 from tests.integration.db.record import epoch, queue, record, take
-from tests.servers import Postgres, Redis, find_postgres, find_redis
+from tests.servers import Postgres, Redis, find_postgres, find_redis, free_port
 
 _EVERY_S = 0.05
 _NO_REDIS = "amqp://127.0.0.1:1//"

@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, Page
 
 from service.settings import Settings
 from tests.browser.chromium import launched
-from tests.stack import digits_spec, free_port, wait_for
+from tests.servers import free_port
+from tests.stack import digits_spec, wait_for
 
 DYING = digits_spec(
     name="Adam, rate 0.03",

@@ -20,7 +20,8 @@ from typing import Any
 
 import httpx
 
-from tests.stack import Spec, digits_spec, free_port, slow_spec, wait_for
+from tests.servers import free_port
+from tests.stack import Spec, digits_spec, slow_spec, wait_for
 
 ROOT = Path(__file__).parents[2]
 PROJECT = f"subgrad-test-{os.getpid()}"

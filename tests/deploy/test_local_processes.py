@@ -14,7 +14,8 @@ import pytest
 
 from tests.deploy import compose
 from tests.deploy.local import Host, Process, described
-from tests.stack import digits_spec, free_port, wait_for
+from tests.servers import free_port
+from tests.stack import digits_spec, wait_for
 
 OWN = compose.own()
 FOLDERS = {

@@ -5,9 +5,13 @@ Legend: K members, L hidden layers, U units of a hidden layer.
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 from service.domain.events import EpochEvent, UnitActivity
 from service.domain.metrics import EpochMetrics, LayerMetrics
+from service.domain.networks import LayerSize
+from service.domain.spec import JobSpec
 from workers.training.cohort import Member
 from workers.training.probes import gap
 from workers.training.readings import Readings
@@ -38,23 +42,41 @@ class MemberReadings:
         return None if value is None or math.isnan(value) else round(value)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """What all members of a cohort share, worked out once for all of them."""
+
+    hidden: Sequence[LayerSize]
+    examples: int
+    """Of the training part."""
+    has_validation: bool
+
+    @classmethod
+    def of(cls, spec: JobSpec) -> Self:
+        return cls(
+            hidden=spec.layer_sizes[:-1],
+            examples=spec.training_examples,
+            has_validation=spec.validation_examples > 0,
+        )
+
+
 def epoch_events(
     members: Sequence[Member], readings: Readings, *, epoch: int, step: int, seconds: float
 ) -> Iterator[EpochEvent]:
-    """What each of the members measured in one epoch."""
+    """What each of the members, who are of one cohort, measured in one epoch."""
     values: Rows = {name: array.tolist() for name, array in readings.values.items()}
+    common = Common.of(members[0].spec)
     for row, member in enumerate(members):
-        one, hidden = MemberReadings(values, row), member.spec.layer_sizes[:-1]
+        one = MemberReadings(values, row)
         rate = None if readings.learning_rates is None else readings.learning_rates[row]
-        examples = member.spec.training_examples
         layers = [
-            _layer(one, epoch, i, size.units, examples * size.positions)
-            for i, size in enumerate(hidden)
+            _layer(one, epoch, i, size.units, common.examples * size.positions)
+            for i, size in enumerate(common.hidden)
         ]
         yield EpochEvent(
             member=member.id,
             step=step,
-            metrics=_metrics(member, one, layers, epoch=epoch, rate=rate, seconds=seconds),
+            metrics=_metrics(common, one, layers, epoch=epoch, rate=rate, seconds=seconds),
             layers=layers,
             units=_units(readings, row) if member.spec.probes.unit_activity else [],
         )
@@ -85,7 +107,7 @@ def _layer(one: MemberReadings, epoch: int, i: int, units: int, examples: int) -
 
 
 def _metrics(
-    member: Member,
+    common: Common,
     one: MemberReadings,
     layers: list[LayerMetrics],
     *,
@@ -93,16 +115,15 @@ def _metrics(
     rate: float | None,
     seconds: float,
 ) -> EpochMetrics:
-    has_validation = member.spec.validation_examples > 0
-    values = [size.units * size.positions for size in member.spec.layer_sizes[:-1]]
+    values = [size.units * size.positions for size in common.hidden]
     zeros = _share([one.count(f"zeros/{layer.layer}") for layer in layers], values)
     units = [layer.units for layer in layers]
     return EpochMetrics(
         epoch=epoch,
         train_loss=one.real("train_loss"),
         train_metric=_metric(one, "train"),
-        validation_loss=one.real("validation_loss") if has_validation else None,
-        validation_metric=_metric(one, "validation") if has_validation else None,
+        validation_loss=one.real("validation_loss") if common.has_validation else None,
+        validation_metric=_metric(one, "validation") if common.has_validation else None,
         learning_rate=rate,
         grad_norm_mean=one.real("grad_norm_mean"),
         grad_norm_max=one.real("grad_norm_max"),
@@ -110,7 +131,7 @@ def _metrics(
         dead_fraction=_share([layer.dead for layer in layers], units),
         dormant_fraction=_share([layer.dormant for layer in layers], units),
         saturated_fraction=_share([layer.saturated for layer in layers], units),
-        sparsity=None if zeros is None else zeros / member.spec.training_examples,
+        sparsity=None if zeros is None else zeros / common.examples,
         kink_hits=None if rate is None else sum(layer.kink_hits or 0 for layer in layers),
         kink_effective=(
             None if rate is None else sum(layer.kink_effective or 0 for layer in layers)

@@ -11,8 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.servers import free_port
 from tests.specs import SMALL
-from tests.stack import free_port, wait_for
+from tests.stack import wait_for
 
 PATIENCE_S = 0.5
 HEAD = b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

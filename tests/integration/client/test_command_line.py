@@ -20,8 +20,9 @@ from service.domain.metrics import EPOCH_COLUMNS
 from service.domain.states import JobStatus
 from tests.integration.client.commands import PROGRAM, CommandLine, is_readable
 from tests.integration.client.scripted import Answer, Scripted
+from tests.servers import free_port
 from tests.specs import SMALL
-from tests.stack import digits_spec, free_port
+from tests.stack import digits_spec
 
 LONG = digits_spec(epochs=10_000)
 SPEC = json.dumps(SMALL)

@@ -19,7 +19,8 @@ from service.settings import Settings
 from tests.conftest import new_database
 from tests.integration.client.commands import PROGRAM, is_readable
 from tests.integration.worker.checking import fault
-from tests.stack import Stack, free_port
+from tests.servers import free_port
+from tests.stack import Stack
 
 Told = dict[str, list[dict[str, Any]]]
 

@@ -19,8 +19,8 @@ from service.client import (
     Unreachable,
 )
 from tests.integration.client.scripted import Answer, Scripted
+from tests.servers import free_port
 from tests.specs import SMALL
-from tests.stack import free_port
 
 QUICK = Retries(most=3, first_pause_s=0.001, longest_pause_s=0.002)
 JOB = Answer(body=json.dumps(examples.JOB).encode())

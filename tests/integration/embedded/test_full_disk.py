@@ -15,7 +15,8 @@ from service.settings import Settings
 from tests.integration.client.commands import PROGRAM
 from tests.integration.embedded.up import Up
 from tests.integration.worker.checking import assert_undisturbed
-from tests.stack import digits_spec, free_port, slow_spec, wait_for
+from tests.servers import free_port
+from tests.stack import digits_spec, slow_spec, wait_for
 
 
 @pytest.fixture

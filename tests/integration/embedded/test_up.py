@@ -15,7 +15,8 @@ from service.queue import broker_is_reachable
 from service.settings import Settings
 from tests.integration.api.streams import events
 from tests.integration.embedded.up import Up
-from tests.stack import digits_spec, free_port, is_alive, wait_for
+from tests.servers import free_port
+from tests.stack import digits_spec, is_alive, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets and signals")
 

@@ -13,8 +13,8 @@ import httpx
 
 from service.settings import Settings
 from tests.integration.worker.checking import assert_undisturbed, read
-from tests.servers import Network
-from tests.stack import Spec, Stack, free_port, wait_for
+from tests.servers import Network, free_port
+from tests.stack import Spec, Stack, wait_for
 
 CORE, FRONT, LEFT, RIGHT = "servers", "front", "left", "right"
 

@@ -20,8 +20,8 @@ from service.db import Database
 from service.hints import Hint, channel
 from tests.integration.api.conftest import serving
 from tests.integration.api.streams import Event, events
-from tests.servers import Redis
-from tests.stack import Stack, digits_spec, free_port, slow_spec, wait_for
+from tests.servers import Redis, free_port
+from tests.stack import Stack, digits_spec, slow_spec, wait_for
 
 NEVER_S = 1e6
 

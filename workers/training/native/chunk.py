@@ -17,7 +17,7 @@ from workers.training.activations import UnitCounts
 from workers.training.arrays import Array
 from workers.training.chunk import BackEnd, Chunk, ChunkMaker, Setting
 from workers.training.cohort import Member
-from workers.training.native.interface import Found, Library, MemberRecord, PartRecord
+from workers.training.native.interface import Found, Library, MemberRecord, PartRecord, Steps
 from workers.training.native.program import member_record, program
 from workers.training.optimizers import OPTIMIZERS, OptimizerKernel, learning_rates
 from workers.training.probes import RankSamples, norms_of
@@ -31,7 +31,7 @@ PANEL = 64
 """Examples that the kernel takes through the network at a time."""
 _CHUNK = 32
 _CALL_FLOPS = 2e9
-"""Work of one call, so that nobody waits long for a stop: some 20 ms."""
+"""Work of one call: some 20 to 60 ms. Nobody waits long for a stop, nor often for Python's lock."""
 
 
 class NativeKernel(BackEnd):
@@ -95,7 +95,8 @@ class NativeChunk(Chunk):
         numbers = self._optimizer.table(1, np.zeros((1, len(members)))).shape[1]
         self._program = program(specs[0], shapes, self._optimizer, rates=numbers)
         self._bench = _open(library, self, shapes.storage == torch.float64)
-        self._records = [self._record(k) for k in range(len(members))]
+        K = len(members)
+        self._records = (MemberRecord * K)(*(self._record(k) for k in range(K)))
         self._measures = StepMeasures(len(members), np.ones(len(members)))
         self._ranks = RankSamples(len(members), setting.train.count, shapes, setting.device)
         self._unit_sums = [
@@ -103,7 +104,7 @@ class NativeChunk(Chunk):
         ]
         self._sums = {name: np.zeros((len(members), 2)) for name in parts}
         self._found = {
-            name: [self._findings_of(k, name) for k in range(len(members))] for name in parts
+            name: (Found * K)(*(self._findings_of(k, name) for k in range(K))) for name in parts
         }
         flops = 2 * sum(i * o for i, o in pairwise(shapes.widths))
         self._steps_a_call = max(1, int(_CALL_FLOPS / (3 * flops * setting.batches.batch)))
@@ -138,7 +139,7 @@ class NativeChunk(Chunk):
         )
 
     def run_epoch(self, epoch: int) -> Iterator[Readings | None]:
-        """Yields None after each call of the kernel."""
+        """Yields None after each call of the kernel, which is for one member or several."""
         self._measures.start()
         if epoch > 0:
             yield from self.train_epoch(epoch)
@@ -166,21 +167,25 @@ class NativeChunk(Chunk):
             width = self._library.log_width(self._program.layers)
             log = np.empty((len(self.members), steps, width))
             examples = orders[:, first * batches.batch :]
-            for k in range(len(self.members)):
-                for s in range(0, steps, self._steps_a_call):
-                    end = min(s + self._steps_a_call, steps)
-                    batch = examples[k, s * batches.batch : end * batches.batch]
-                    self._library.train(
-                        self._bench,
-                        self._records[k],
-                        self._parts["train"].record,
-                        batch.data_ptr(),
-                        len(batch),
-                        batches.batch,
-                        rates[k, s].ctypes.data,
-                        log[k, s].ctypes.data,
-                    )
-                    yield None
+            for k, some, s, count in _calls(len(self.members), steps, self._steps_a_call):
+                seen = slice(s * batches.batch, (s + count) * batches.batch)
+                self._library.train(
+                    self._bench,
+                    self._records[k],
+                    self._parts["train"].record,
+                    Steps(
+                        members=some,
+                        rows=examples[k, seen].data_ptr(),
+                        rows_apart=examples.stride(0),
+                        count=len(examples[k, seen]),
+                        rates=rates[k, s].ctypes.data,
+                        rates_apart=rates[0].size,
+                        log=log[k, s].ctypes.data,
+                        log_apart=log[0].size,
+                        batch=batches.batch,
+                    ),
+                )
+                yield None
             self._fold(log, plan.step_sizes)
 
     def _fold(self, log: Array, step_sizes: Array) -> None:
@@ -210,12 +215,17 @@ class NativeChunk(Chunk):
         if name == "train":
             for units in self._unit_sums:
                 units.fill(0.0)
-        for k, record in enumerate(self._records):
-            for first in range(0, part.panels, self._panels_a_call):
-                end = min(first + self._panels_a_call, part.panels)
-                found = self._found[name][k]
-                self._library.evaluate(self._bench, record, part.record, first, end, found)
-                yield None
+        for k, some, first, count in _calls(len(self.members), part.panels, self._panels_a_call):
+            self._library.evaluate(
+                self._bench,
+                self._records[k],
+                some,
+                part.record,
+                first,
+                first + count,
+                self._found[name][k],
+            )
+            yield None
 
     def _findings(self) -> EpochFindings:
         def of_part(name: str) -> PassFindings:
@@ -235,6 +245,15 @@ class NativeChunk(Chunk):
             weight_norms=norms_of(self.state.parameters, self.setting.shapes),
             of_weights=self.of_weights(),
         )
+
+
+def _calls(K: int, size: int, most: int) -> Iterator[tuple[int, int, int, int]]:
+    """Cuts `size` pieces of work for each of K members into calls of about `most`: the first
+    member and how many, the first piece and how many."""
+    some = max(1, most // max(1, size))
+    for k in range(0, K, some):
+        for first in range(0, size, most):
+            yield k, min(some, K - k), first, min(most, size - first)
 
 
 def _open(library: Library, chunk: NativeChunk, is_double: bool) -> int:

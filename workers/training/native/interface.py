@@ -40,6 +40,22 @@ class MemberRecord(ctypes.Structure):
     )
 
 
+class Steps(ctypes.Structure):
+    """What some members do in one call."""
+
+    _fields_ = (
+        ("members", c_int64),
+        ("rows", c_void_p),
+        ("rows_apart", c_int64),
+        ("count", c_int64),
+        ("rates", c_void_p),
+        ("rates_apart", c_int64),
+        ("log", c_void_p),
+        ("log_apart", c_int64),
+        ("batch", c_int32),
+    )
+
+
 class PartRecord(ctypes.Structure):
     """A part of the data."""
 
@@ -84,17 +100,14 @@ class Library:
             c_void_p,
             POINTER(MemberRecord),
             POINTER(PartRecord),
-            c_void_p,
-            c_int64,
-            c_int32,
-            c_void_p,
-            c_void_p,
+            POINTER(Steps),
         )
         self.evaluate = library.subgrad_evaluate
         self.evaluate.restype = None
         self.evaluate.argtypes = (
             c_void_p,
             POINTER(MemberRecord),
+            c_int64,
             POINTER(PartRecord),
             c_int64,
             c_int64,

@@ -42,6 +42,19 @@ struct Member {
     double clip_norm;  // not above 0: no clipping
 };
 
+// What `members` members do in one call, one after the other, and how far apart what is each one's
+// own lies: numbers of examples, rates and log.
+struct Steps {
+    int64_t members;
+    const int32_t* rows;  // [count] of each
+    int64_t rows_apart, count;
+    const double* rates;  // [S, rates] of each
+    int64_t rates_apart;
+    double* log;  // [S, log_width] of each
+    int64_t log_apart;
+    int32_t batch;
+};
+
 // A part of the data.
 struct Part {
     const void* x;  // [N + padding, F padded]; row N is all 0

@@ -12,8 +12,7 @@ namespace subgrad {
 class Bench {
   public:
     virtual ~Bench() = default;
-    virtual void train(const Member& member, const Part& part, const int32_t* rows, int64_t count,
-                       int32_t batch, const double* rates, double* log) = 0;
+    virtual void train(const Member* members, const Part& part, const Steps& steps) = 0;
     virtual void evaluate(const Member& member, const Part& part, int64_t first, int64_t end,
                           const Found& found) = 0;
 };
@@ -24,9 +23,11 @@ class BenchOf final : public Bench {
     explicit BenchOf(const Program& program)
         : network_(program), trainer_(network_), evaluator_(network_) {}
 
-    void train(const Member& member, const Part& part, const int32_t* rows, int64_t count,
-               int32_t batch, const double* rates, double* log) override {
-        trainer_.train(member, part, rows, count, batch, rates, log);
+    void train(const Member* members, const Part& part, const Steps& steps) override {
+        for (int64_t k = 0; k < steps.members; k++)
+            trainer_.train(members[k], part, steps.rows + k * steps.rows_apart, steps.count,
+                           steps.batch, steps.rates + k * steps.rates_apart,
+                           steps.log + k * steps.log_apart);
     }
 
     void evaluate(const Member& member, const Part& part, int64_t first, int64_t end,
@@ -60,13 +61,13 @@ void subgrad_close(Bench* bench) { delete bench; }
 
 int32_t subgrad_log_width(int32_t layers) { return log_width(layers); }
 
-void subgrad_train(Bench* bench, const Member* member, const Part* part, const int32_t* rows,
-                   int64_t count, int32_t batch, const double* rates, double* log) {
-    bench->train(*member, *part, rows, count, batch, rates, log);
+void subgrad_train(Bench* bench, const Member* members, const Part* part, const Steps* steps) {
+    bench->train(members, *part, *steps);
 }
 
-void subgrad_evaluate(Bench* bench, const Member* member, const Part* part, int64_t first,
-                      int64_t end, const Found* found) {
-    bench->evaluate(*member, *part, first, end, *found);
+// Panels `first` up to `end` of the part for each of `count` members, who have a `found` each.
+void subgrad_evaluate(Bench* bench, const Member* members, int64_t count, const Part* part,
+                      int64_t first, int64_t end, const Found* found) {
+    for (int64_t k = 0; k < count; k++) bench->evaluate(members[k], *part, first, end, found[k]);
 }
 }
