@@ -29,6 +29,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import text
 
+from benchmarks.processor import postgres_processes, processor_s
 from service.db import Database
 from service.db.migrate import upgrade
 from service.settings import Settings
@@ -105,9 +106,9 @@ def _run(jobs: int, clients: int, processes: int, *, at_work: bool) -> Load:
             _wait(url, "/readyz")
         api = [parent, *_serving(parent, processes)]
         began = time.perf_counter()
-        before = _cpu_s(api), _cpu_s(_servers()), _cpu_s(dispatch)
+        before = processor_s(api), processor_s(postgres_processes()), processor_s(dispatch)
         told = _post_all(settings.port, jobs, clients)
-        after = _cpu_s(api), _cpu_s(_servers()), _cpu_s(dispatch)
+        after = processor_s(api), processor_s(postgres_processes()), processor_s(dispatch)
         posted = time.perf_counter()
         if not at_work:
             start("workers")
@@ -159,18 +160,6 @@ def _serving(parent: psutil.Process, processes: int) -> list[psutil.Process]:
             if any(c.status == "LISTEN" for c in one.net_connections())
         ]
     return found
-
-
-def _servers() -> list[psutil.Process]:
-    """The PostgreSQL that this process started, and the server's processes for its clients."""
-    found = [one for one in psutil.Process().children() if one.name() == "postgres"]
-    return [process for one in found for process in (one, *one.children())]
-
-
-def _cpu_s(processes: list[psutil.Process]) -> float:
-    """Processor seconds so far. Those of a process that has ended count with its parent."""
-    times = [one.cpu_times() for one in processes]
-    return float(sum(t.user + t.system + t.children_user + t.children_system for t in times))
 
 
 def _count(database: Database, query: str) -> int:

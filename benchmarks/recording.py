@@ -27,6 +27,7 @@ from rich.table import Table
 from sqlalchemy import insert
 
 from benchmarks.jobs import job_spec
+from benchmarks.processor import postgres_processes, processor_s
 from service.db import Database, claims, jobs, metrics, tables
 from service.db.migrate import upgrade
 from service.db.upsert import insert_or_replace
@@ -138,11 +139,11 @@ def _report_rows(databases: dict[str, Database], rounds: int) -> None:
 def _rates(rows: int, work: Callable[..., object], *arguments: object) -> tuple[float, float]:
     """Rows per second of the clock, and of the busier process's processor time: with a core for
     each of them, the database's server and its client work side by side."""
-    servers = _servers()
-    served, worked, start = _cpu_s(*servers), time.process_time(), time.perf_counter()
+    servers = postgres_processes()
+    served, worked, start = processor_s(servers), time.process_time(), time.perf_counter()
     work(*arguments)
     took = time.perf_counter() - start
-    busier = max(time.process_time() - worked, _cpu_s(*servers) - served)
+    busier = max(time.process_time() - worked, processor_s(servers) - served)
     return rows / took, rows / busier
 
 
@@ -212,17 +213,6 @@ def _table(title: str, headings: Sequence[str]) -> Table:
     return table
 
 
-def _cpu_s(*processes: psutil.Process) -> float:
-    times = [one.cpu_times() for one in processes]
-    return float(sum(t.user + t.system + t.children_user + t.children_system for t in times))
-
-
-def _servers() -> list[psutil.Process]:
-    """The PostgreSQL that this process started, and the server's processes for its clients."""
-    found = [one for one in psutil.Process().children() if one.name() == "postgres"]
-    return [process for one in found for process in (one, *one.children())]
-
-
 def _train(
     process: TrainingProcess, held: dict[str, int], recorder: Recorder | None
 ) -> dict[str, float]:
@@ -232,8 +222,8 @@ def _train(
         Assignment(id=job, attempt=1, spec=job_spec(i, [WIDTH, WIDTH], EPOCHS))
         for i, job in enumerate(held)
     ]
-    trainer, servers = psutil.Process(process.pid), _servers()
-    trained, served = _cpu_s(trainer), _cpu_s(*servers)
+    trainer, servers = psutil.Process(process.pid), postgres_processes()
+    trained, served = processor_s([trainer]), processor_s(servers)
     start, worked = time.perf_counter(), time.process_time()
     process.send(Train(cohort="coh_1", members=members))
     idle = threading.Event()
@@ -242,7 +232,7 @@ def _train(
     def watch() -> None:
         process.wait_for_idle()
         took.append(time.perf_counter() - start)
-        took.append(_cpu_s(trainer) - trained)
+        took.append(processor_s([trainer]) - trained)
         idle.set()
 
     threading.Thread(target=watch, daemon=True).start()
@@ -257,7 +247,7 @@ def _train(
         "clock": took[0],
         "trainer's processor time": took[1],
         "recorder's": time.process_time() - worked,
-        "PostgreSQL's": _cpu_s(*servers) - served,
+        "PostgreSQL's": processor_s(servers) - served,
     }
 
 

@@ -9,7 +9,6 @@ turns; without hints means a broker that is no Redis. Looks are transactions tha
 """
 
 import argparse
-import contextlib
 import os
 import random
 import selectors
@@ -33,6 +32,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.databases import migrated
+from benchmarks.processor import postgres_processes, processor_s
 from service.db import Database
 from service.hints import Hints
 from service.settings import Settings
@@ -147,19 +147,8 @@ def _counts(postgres: Postgres, api: psutil.Process) -> tuple[float, float, floa
     query = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = 'postgres'"
     with psycopg.connect(postgres.url) as connection:
         row = connection.execute(query).fetchone()
-    found = [one for one in psutil.Process().children() if one.name() == "postgres"]
-    servers = [process for one in found for process in (one, *one.children())]
-    return float(row[0]) if row else 0.0, _cpu_s([api]), _cpu_s(servers)
-
-
-def _cpu_s(processes: list[psutil.Process]) -> float:
-    """Processor seconds so far. Those of a process that has ended count with its parent."""
-    total = 0.0
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            t = process.cpu_times()
-            total += t.user + t.system + t.children_user + t.children_system
-    return total
+    used = processor_s([api]), processor_s(postgres_processes())
+    return float(row[0]) if row else 0.0, *used
 
 
 @contextmanager
