@@ -112,9 +112,9 @@ def test_everything_from_an_index_has_its_locked_version(stage: str) -> None:
 
 def test_what_apt_installs_has_a_version() -> None:
     runs = " ".join(rest for word, rest in dockerfile.instructions() if word == "RUN")
-    installed = re.search(r"apt-get install --yes --no-install-recommends (.*?) &&", runs)
-    assert installed is not None
-    assert all("=" in package for package in installed[1].split())
+    installed = re.findall(r"apt-get install --yes --no-install-recommends (.*?) &&", runs)
+    assert len(installed) == runs.count("apt-get install")
+    assert all("=" in package for packages in installed for package in packages.split())
 
 
 def test_only_the_worker_has_torch() -> None:

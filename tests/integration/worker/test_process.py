@@ -29,7 +29,7 @@ def test_a_reader_that_is_slow_stops_training_and_loses_nothing() -> None:
         digits_spec(epochs=EPOCHS, batch_size=1400, network={"hidden": [2]})
     )
     process.send(Train(cohort="c", members=[Assignment(id="a", attempt=1, spec=spec)]))
-    wait_for(lambda: process.inbox.is_full, what="the inbox is full")
+    wait_for(lambda: process.inbox.is_full, what="the inbox is full", timeout_s=180)
     most = process.inbox.most
     assert len(process.inbox) == most < EPOCHS
     told: list[Notice | Exited] = []
@@ -50,7 +50,7 @@ def test_the_end_of_a_process_that_is_killed_in_the_middle_of_a_line_is_told() -
     )
     process.send(Train(cohort="c", members=[Assignment(id="a", attempt=1, spec=spec)]))
     # The inbox is full, and then the pipe: what does not fit into it waits in the middle of a line.
-    wait_for(lambda: _is_full(process._stdout.fileno()), what="the pipe is full")
+    wait_for(lambda: _is_full(process._stdout.fileno()), what="the pipe is full", timeout_s=180)
     process.kill()
     told: list[Notice | Exited] = []
 
@@ -97,7 +97,7 @@ def test_large_notices_are_counted_by_their_bytes() -> None:
         digits_spec(epochs=200, batch_size=1400, network={"hidden": [256, 256]})
     )
     process.send(Train(cohort="c", members=[Assignment(id="a", attempt=1, spec=spec)]))
-    wait_for(lambda: _is_full(process._stdout.fileno()), what="the pipe is full")
+    wait_for(lambda: _is_full(process._stdout.fileno()), what="the pipe is full", timeout_s=180)
     assert 2 << 20 < process.inbox.size <= process.inbox.most_bytes
     assert len(process.inbox) < 100
     told: list[Notice | Exited] = []

@@ -70,6 +70,7 @@ def build(target: str, folder: Path, *, defines: tuple[str, ...] = ()) -> Path:
         output = ["-o", str(unfinished), str(_SOURCE / "kernel.cpp"), "-lm"]
         command = [compiler, *flags, *output]
         subprocess.run(command, check=True, capture_output=True, timeout=300)
+        unfinished.chmod(0o755)  # a temporary file is its maker's alone; who trains may be another
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
