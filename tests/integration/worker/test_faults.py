@@ -1,6 +1,8 @@
 """Workers that stop, crash, hang, or do not know what time it is."""
 
 import signal
+import subprocess
+from typing import Any
 
 import psutil
 import pytest
@@ -15,6 +17,22 @@ CULPRIT = 666
 
 def trainers(pid: int) -> list[psutil.Process]:
     return list(psutil.Process(pid).children())
+
+
+def culprit_in_company(stack: Stack, name: str) -> tuple[dict[str, Any], "subprocess.Popen[bytes]"]:
+    """A job over which its training process has this fault, ended, and the worker. Those that were
+    posted with it have succeeded, and none of them is blamed."""
+    stack.start("service.api")
+    stack.wait_until_listening()
+    good = [stack.post(digits_spec(seed=seed)) for seed in range(7)]
+    culprit = stack.post(digits_spec(seed=CULPRIT))
+    worker = stack.start("workers", environment=fault(name))
+    stack.start("service.dispatch")
+    job = stack.ended(culprit)
+    for job_id in good:
+        assert stack.ended(job_id)["status"] == "succeeded"
+    assert read(stack, "SELECT max(losses) FROM jobs WHERE status = 'succeeded'") == [(0,)]
+    return job, worker
 
 
 def test_a_worker_that_slept_through_its_lease_can_write_nothing(stack: Stack) -> None:
@@ -53,38 +71,20 @@ def test_the_clock_of_a_worker_decides_about_nothing(stack: Stack) -> None:
 
 
 def test_a_job_that_crashes_its_process_fails_alone(stack: Stack) -> None:
-    stack.start("service.api")
-    stack.wait_until_listening()
-    good = [stack.post(digits_spec(seed=seed)) for seed in range(7)]
-    culprit = stack.post(digits_spec(seed=CULPRIT))
-    worker = stack.start("workers", environment=fault("training_crashes"))
-    stack.start("service.dispatch")
-    job = stack.ended(culprit)
+    job, worker = culprit_in_company(stack, "training_crashes")
     assert (job["status"], job["reason"]) == ("failed", "worker_lost")
     assert "signal 11" in job["detail"]
-    for job_id in good:
-        assert stack.ended(job_id)["status"] == "succeeded"
-    assert worker.poll() is None
-    assert read(stack, "SELECT max(losses) FROM jobs WHERE status = 'succeeded'") == [(0,)]
     later = stack.post(digits_spec(seed=8))
     assert stack.ended(later)["status"] == "succeeded"
+    assert worker.poll() is None
 
 
 def test_a_job_that_hangs_fails_alone_and_says_so(stack: Stack) -> None:
     stack.settings = stack.settings.model_copy(update={"hang_s": 2.0, "max_attempts": 2})
-    stack.start("service.api")
-    stack.wait_until_listening()
-    good = [stack.post(digits_spec(seed=seed)) for seed in range(3)]
-    culprit = stack.post(digits_spec(seed=CULPRIT))
-    worker = stack.start("workers", environment=fault("training_hangs"))
-    stack.start("service.dispatch")
-    job = stack.ended(culprit)
+    job, worker = culprit_in_company(stack, "training_hangs")
     assert (job["status"], job["reason"]) == ("failed", "timeout")
     assert job["detail"] == "The training process did nothing for 2 s."
-    for job_id in good:
-        assert stack.ended(job_id)["status"] == "succeeded"
     assert worker.poll() is None
-    assert read(stack, "SELECT max(losses) FROM jobs WHERE status = 'succeeded'") == [(0,)]
 
 
 def test_a_training_process_that_stops_in_mid_run_is_replaced(stack: Stack) -> None:
