@@ -103,6 +103,10 @@ def test_a_key_that_ends_leads_back_to_the_sign_in(
     visitor.reload()
     visitor.wait_for_url(re.compile("/signin"))
     expect(visitor.locator("main")).to_contain_text("This key was revoked.")
+    # A request that goes without the key, as one under way may, does not hide why.
+    visitor.goto("/sweeps")
+    visitor.wait_for_url(re.compile("/signin"))
+    expect(visitor.locator("main")).to_contain_text("This key was revoked.")
 
 
 def test_the_way_back_leads_nowhere_else(visitor: Page, keyed: tuple[Stack, Database, str]) -> None:

@@ -20,8 +20,10 @@ export const reason = () => sessionStorage.getItem(WHY);
 
 /** Leads to the sign-in and from there back to this page. Never returns: the page is being left. */
 export function askForKey(why = "") {
+  // What was asked without a key, while the page was being left or after, knows less than what was
+  // asked with the one that ended.
+  if (key() || !reason()) sessionStorage.setItem(WHY, why);
   sessionStorage.removeItem(KEY);
-  sessionStorage.setItem(WHY, why);
   if (location.pathname !== page.signIn()) location.assign(page.signIn(location.pathname + location.search));
   return new Promise(() => {});
 }
