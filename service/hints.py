@@ -1,9 +1,10 @@
 """Tells every API process what has changed in the database, so that its streams need not look all
-the time (docs/decisions/084-hints.md).
+the time, and the relay that jobs have been queued (docs/decisions/084-hints.md).
 
-A hint is a few ids on a channel of the broker's Redis, and no data. The database owns the truth, so
+A hint is a few ids on a channel of the broker's Redis, and no data; to the relay it is a message
+without words on a channel of its own. The database owns the truth, so
 a hint may be lost, doubled or late; and no write waits for one or fails over it. Where the broker
-is none that speaks Redis there are no hints, and streams look for themselves.
+is none that speaks Redis there are no hints, and streams and relay look for themselves.
 """
 
 import threading
@@ -35,6 +36,8 @@ _MOST_WAITING = 50_000
 _MOST_IN_ONE = 500
 _AGAIN_AFTER_S = 0.25
 _LAST_WORDS_S = 1.0
+_WELL_S = 10
+"""After so long without a word a connection is asked whether it still is one."""
 
 
 class Hint(BaseModel):
@@ -65,15 +68,38 @@ def channel(settings: Settings) -> str:
     return f"{settings.queue}.changes"
 
 
+def relay_channel(settings: Settings) -> str:
+    """Of all relays of a service."""
+    return f"{settings.queue}.queued"
+
+
+def connect(url: str) -> "redis.Redis":
+    """A client that gives up soon. Raises one of UNUSABLE where it can make nothing of the URL."""
+    import redis  # noqa: PLC0415
+    from redis.backoff import NoBackoff  # noqa: PLC0415
+    from redis.retry import Retry  # noqa: PLC0415
+
+    return redis.Redis.from_url(
+        url,
+        # Once more, at once: a connection that rested may have been closed meanwhile.
+        retry=Retry(NoBackoff(), 1),
+        socket_connect_timeout=PATIENCE_S,
+        socket_timeout=PATIENCE_S,
+        health_check_interval=_WELL_S,
+    )
+
+
 class Hints:
     """One per process that writes. Threads share it."""
 
     def __init__(self, settings: Settings) -> None:
         self._url, self._channel = redis_url(settings), channel(settings)
+        self._relay_channel = relay_channel(settings)
         # A job that writes hundreds of epochs a second is told of as often as streams look.
         self._apart_s = settings.poll_s
         self._moved: set[str] = set()
         self._measured: set[str] = set()
+        self._queued = False
         self._lock = threading.Lock()
         self._wake, self._closing = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
@@ -98,20 +124,11 @@ class Hints:
             self._thread.join(_LAST_WORDS_S)
 
     def _run(self) -> None:
-        import redis  # noqa: PLC0415
-        from redis.backoff import NoBackoff  # noqa: PLC0415
-        from redis.retry import Retry  # noqa: PLC0415
+        from redis import RedisError  # noqa: PLC0415
 
-        away = (redis.RedisError, *UNUSABLE)
+        away = (RedisError, *UNUSABLE)
         try:
-            # Once more, at once: a connection that rested may have been closed meanwhile.
-            retry = Retry(NoBackoff(), 1)
-            client = redis.Redis.from_url(
-                str(self._url),
-                retry=retry,
-                socket_connect_timeout=PATIENCE_S,
-                socket_timeout=PATIENCE_S,
-            )
+            client = connect(str(self._url))
         except UNUSABLE as error:
             _log.warning("no hints to streams", error=str(error))
             return
@@ -133,6 +150,8 @@ class Hints:
         client.close()
 
     def _publish(self, client: "redis.Redis", told: Changed) -> None:
+        if told.queued:
+            client.publish(self._relay_channel, b"")
         # What has moved is looked at anyway.
         for moved in _batched(told.moved):
             client.publish(self._channel, Hint(moved=moved).model_dump_json())
@@ -141,9 +160,14 @@ class Hints:
 
     def _take(self) -> Changed:
         with self._lock:
-            taken = Changed(moved=frozenset(self._moved), measured=frozenset(self._measured))
+            taken = Changed(
+                moved=frozenset(self._moved),
+                measured=frozenset(self._measured),
+                queued=self._queued,
+            )
             self._moved.clear()
             self._measured.clear()
+            self._queued = False
         return taken
 
     def _take_back(self, told: Changed) -> None:
@@ -154,6 +178,7 @@ class Hints:
 
     def _keep(self, changed: Changed) -> None:
         """Under the lock. What finds no room is not told: streams look for themselves, later."""
+        self._queued |= changed.queued
         for waiting, ids in ((self._moved, changed.moved), (self._measured, changed.measured)):
             room = _MOST_WAITING - len(self._moved) - len(self._measured)
             waiting.update(islice(ids, max(room, 0)))

@@ -20,23 +20,23 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from service.db.audit import name_resource
-from service.db.changes import note_moved
+from service.db.changes import note_moved, note_queued
 from service.db.datasets import note_uses
+from service.db.idempotency import claim_key
 from service.db.measured import keep_newest_attempt
 from service.db.posting import NewJob, Submission, as_row, origin_of, store
 from service.db.tables import (
     CheckpointRow,
     EpochRow,
-    IdempotencyRow,
     JobRow,
     OutboxRow,
     StatusRow,
 )
-from service.db.types import now, now_plus
-from service.db.upsert import insert_all_ignoring, insert_ignoring
-from service.domain.access import DEFAULT_OWNER, digest
+from service.db.types import now
+from service.db.upsert import insert_all_ignoring
+from service.domain.access import DEFAULT_OWNER
 from service.domain.datasets import Upload
-from service.domain.errors import IdempotencyConflict, JobNotFound, MoveRefused, QueueFull
+from service.domain.errors import JobNotFound, MoveRefused, QueueFull
 from service.domain.ids import new_id
 from service.domain.job import Job, SpecWarning, StatusChange
 from service.domain.metrics import EPOCH_COLUMNS, EpochMetrics
@@ -98,6 +98,7 @@ def enqueue(
     # What `announce` and `record_status` do, in fewer statements: many jobs are posted singly.
     ids = [{"job_id": one.id} for one in new]
     session.execute(insert(OutboxRow).values(announced=0, due_at=now(), queued_at=now()), ids)
+    note_queued(session)
     status = insert(StatusRow).values(seq=1, status=JobStatus.QUEUED, attempt=0, at=now())
     session.execute(status, ids)
     _note_uses(session, new, owner)
@@ -109,39 +110,6 @@ def _note_uses(session: Session, new: Sequence[NewJob], owner: str) -> None:
     note_uses(session, uses, owner=owner)
 
 
-def claim_key(
-    session: Session, key: str, fingerprint: str, resource_id: str, *, owner: str
-) -> str | None:
-    """Takes the owner's key for a new job or sweep, or returns the id of the one that has it.
-
-    Raises IdempotencyConflict where it was made with another body.
-    """
-    stored = key if owner == DEFAULT_OWNER else digest(f"{owner} {key}")
-    row = {"owner": owner, "key": stored, "fingerprint": fingerprint, "resource_id": resource_id}
-    if insert_ignoring(session, IdempotencyRow, row | {"created_at": now()}):
-        return None
-    made = session.scalar(
-        select(IdempotencyRow).where(IdempotencyRow.key == stored, IdempotencyRow.owner == owner)
-    )
-    if made is None or made.fingerprint != fingerprint:
-        raise IdempotencyConflict(key)
-    return made.resource_id
-
-
-def forget_keys(session: Session, *, after_s: float, limit: int) -> int:
-    """Removes at most `limit` Idempotency-Keys that are older, and returns how many those were."""
-    old = (
-        select(IdempotencyRow.key)
-        .where(IdempotencyRow.created_at < select(now_plus(-after_s)).scalar_subquery())
-        .order_by(IdempotencyRow.created_at)
-        .limit(limit)
-    )
-    # Named one by one: a key that is being used again in this moment is waited for and gone.
-    gone = session.scalars(old).all()
-    session.execute(delete(IdempotencyRow).where(IdempotencyRow.key.in_(gone)))
-    return len(gone)
-
-
 def announce(session: Session, job_ids: list[str]) -> None:
     """Puts queued jobs into the outbox, due at once."""
     # One time for all, by the database's clock.
@@ -149,6 +117,7 @@ def announce(session: Session, job_ids: list[str]) -> None:
     new = {"announced": 0, "due_at": at, "queued_at": at}
     rows = [{"job_id": job_id} | new for job_id in job_ids]
     insert_all_ignoring(session, OutboxRow, rows)
+    note_queued(session)
 
 
 def record_status(session: Session, job_ids: list[str], reason: Reason | None = None) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import case, literal, select, update
 from sqlalchemy.orm import Session
 
+from service.db.changes import note_queued
 from service.db.tables import JobRow, OutboxRow
 from service.db.types import now, now_once, now_plus
 from service.domain.spec import WITHOUT_GPU
@@ -52,3 +53,4 @@ def mark_announced(session: Session, job_ids: Sequence[str], *, republish_s: flo
 def make_due(session: Session, job_id: str) -> None:
     """Lets the job be announced again at once: its announcement reached nobody who could act."""
     session.execute(update(OutboxRow).where(OutboxRow.job_id == job_id).values(due_at=now()))
+    note_queued(session)

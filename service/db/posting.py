@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from service.db.audit import Actor
+from service.db.changes import note_queued
 from service.db.tables import JobRow, OutboxRow, StatusRow
 from service.db.types import now
 from service.domain.base import JsonObject
@@ -121,6 +122,7 @@ def store(session: Session, group: Sequence[Submission]) -> list[Job | QueueFull
     """Stores each queued job, its announcement and its first status. The answer has what came of
     each: QueueFull where as many wait already as it may find, see `turns.check_room`."""
     connection = session.connection()
+    note_queued(session)
     if connection.dialect.name == "postgresql":
         times = _store_at_once(connection, group)
     else:

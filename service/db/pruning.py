@@ -7,8 +7,9 @@ from datetime import datetime
 from sqlalchemy import Select, delete, exists, func, select
 from sqlalchemy.orm import Session
 
+from service.db.idempotency import forget_keys_of
 from service.db.measured import forget
-from service.db.tables import IdempotencyRow, JobRow, SweepRow
+from service.db.tables import JobRow, SweepRow
 from service.db.treatment_tables import TreatmentRow
 from service.db.types import now_plus
 from service.domain.ids import first_id
@@ -41,7 +42,7 @@ def remove_old(
     # Locked: a job that is being retried at this moment is passed over.
     found = session.execute(old.with_for_update(skip_locked=True)).all()
     ids = [row.id for row in found]
-    session.execute(delete(IdempotencyRow).where(IdempotencyRow.resource_id.in_(ids)))
+    forget_keys_of(session, ids)
     forget(session, ids)
     session.execute(delete(JobRow).where(JobRow.id.in_(ids)))
     return dict(Counter(JobStatus(row.status) for row in found))
@@ -62,7 +63,7 @@ def remove_empty_sweeps(session: Session, *, older_than_s: float, limit: int) ->
         .limit(limit)
     )
     ids = session.scalars(empty).all()
-    session.execute(delete(IdempotencyRow).where(IdempotencyRow.resource_id.in_(ids)))
+    forget_keys_of(session, ids)
     session.execute(delete(SweepRow).where(SweepRow.id.in_(ids)))
     return len(ids)
 

@@ -6,9 +6,10 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from service.db.changes import note_moved
+from service.db.idempotency import forget_keys_of
 from service.db.jobs import announce, find, record_status
 from service.db.measured import forget
-from service.db.tables import IdempotencyRow, JobRow
+from service.db.tables import JobRow
 from service.db.turns import check_room
 from service.domain.errors import JobNotFound, MoveRefused
 from service.domain.job import Job
@@ -78,7 +79,7 @@ def remove(session: Session, job_id: str) -> None:
         raise JobNotFound(job_id)
     if row.status not in TERMINAL:
         raise MoveRefused(f"The job is {row.status}: cancel it first, or wait for its end.")
-    session.execute(delete(IdempotencyRow).where(IdempotencyRow.resource_id == job_id))
+    forget_keys_of(session, [job_id])
     forget(session, [job_id])
     session.execute(delete(JobRow).where(JobRow.id == job_id))
     note_moved(session, [row.sweep_id])

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from service.db import sweeps
 from service.db.audit import name_resource
 from service.db.changes import note_moved
-from service.db.jobs import claim_key
+from service.db.idempotency import claim_key
 from service.db.study_tables import StudyRow, StudySweepRow
 from service.db.sweeps import Standing
 from service.db.types import now

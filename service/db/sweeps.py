@@ -12,7 +12,8 @@ from sqlalchemy import Double, Select, and_, case, cast, func, insert, literal, 
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from service.db.audit import name_resource
-from service.db.jobs import claim_key, end_queued, enqueue
+from service.db.idempotency import claim_key
+from service.db.jobs import end_queued, enqueue
 from service.db.posting import NewJob
 from service.db.retries import requeue_ended
 from service.db.tables import EpochRow, JobRow, SweepRow

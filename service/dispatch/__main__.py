@@ -11,6 +11,7 @@ import structlog
 from service.artifacts import Store
 from service.db import UNAVAILABLE, Database
 from service.dispatch.conductor import conduct
+from service.dispatch.doorbell import Doorbell
 from service.dispatch.reaper import reap
 from service.dispatch.relay import announce_due
 from service.dispatch.sweeper import sweep_always
@@ -45,7 +46,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     reporter = Reporter(new_id("dsp"), "dispatch")
     hints = Hints(settings)
     database.on_ended, database.on_changed = reporter.hear_of_ended, hints.tell
-    pulse = Pulse(settings, "dispatch")
+    pulse, doorbell = Pulse(settings, "dispatch"), Doorbell(settings, stop)
     reap_every_s = min(settings.lease_s / 3, 5.0)
     next_reap = next_report = time.monotonic()
     # On threads of their own: a conclusion may take seconds, and so may the object store, in which
@@ -57,7 +58,9 @@ def run(settings: Settings, stop: threading.Event) -> None:
     threading.Thread(
         target=sweep_always, args=(database, store, stop), name="sweeper", daemon=True
     ).start()
-    while not stop.wait(settings.poll_s):
+    doorbell.start()
+    while not stop.is_set():
+        doorbell.wait()
         try:
             if time.monotonic() >= next_reap:
                 reap(database, max_attempts=settings.max_attempts)
@@ -67,7 +70,8 @@ def run(settings: Settings, stop: threading.Event) -> None:
                 with database.writing() as session:
                     reporter.report(session)
                 next_report = time.monotonic() + _REPORT_EVERY_S
-            announce_due(database, queue, republish_s=settings.republish_s)
+            if announce_due(database, queue, republish_s=settings.republish_s):
+                doorbell.answered()
             pulse.beat(ready=True)
         except (*BROKER_ERRORS, *UNAVAILABLE) as error:
             _log.warning("waiting for database or broker", error=str(error).splitlines()[0])

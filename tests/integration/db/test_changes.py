@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from service.db import Database, checkpoints, jobs, sweeps
+from service.db import Database, checkpoints, jobs, outbox, sweeps
 from service.db.changes import Changed
+from service.db.posting import NewJob
+from service.domain.ids import new_id
 from tests.integration.db.record import (
     cancel,
     epoch,
@@ -23,6 +25,7 @@ from tests.integration.db.record import (
     running,
     take,
 )
+from tests.specs import job_spec
 
 Told = list[Changed]
 
@@ -124,6 +127,40 @@ def test_a_member_that_is_deleted_is_told_of_to_its_sweep(
     assert _moved(told) == {sweep_id}
 
 
+def test_the_relay_is_told_whenever_jobs_wait_for_being_announced(
+    database: Database, told: Told
+) -> None:
+    def is_told(act: Callable[[], object]) -> bool:
+        told.clear()
+        act()
+        return any(one.queued for one in told)
+
+    def post(owner: str) -> None:
+        new = NewJob(id=new_id("job"), spec=job_spec(), warnings=[])
+        database.store_together([database.submission(new, owner=owner)])
+
+    def announce_again() -> None:
+        with database.writing() as session:
+            outbox.make_due(session, job_id)
+
+    assert is_told(lambda: post("lab"))
+    assert is_told(lambda: queue_sweep(database, {"seed": {"range": 2}}))
+    assert is_told(lambda: queue(database))
+    job_id = queue(database)
+    assert is_told(announce_again)
+    held: dict[str, int] = {}
+    assert not is_told(lambda: held.update(take(database, job_id)))
+    assert is_told(lambda: hand_back(database, held))
+    held = take(database, job_id)
+    lapse(database, job_id)
+    assert is_told(lambda: reap(database))
+    assert not is_told(lambda: cancel(database, job_id))
+    assert is_told(lambda: retry(database, job_id))
+    held = take(database, job_id)
+    assert not is_told(lambda: record(database, held, epoch(job_id, 0)))
+    assert not is_told(lambda: finish(database, held))
+
+
 def test_a_job_of_no_sweep_is_told_alone(database: Database, told: Told) -> None:
     job_id, held = running(database)
     record(database, held, epoch(job_id, 0))
@@ -140,6 +177,7 @@ def test_it_is_told_when_it_can_be_read(database: Database) -> None:
 
 def test_what_was_rolled_back_is_not_told(database: Database, told: Told) -> None:
     job_id = queue(database)
+    told.clear()
 
     def fail_after_cancelling() -> None:
         with database.writing() as session:
