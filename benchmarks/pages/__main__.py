@@ -116,13 +116,20 @@ def _jobs(name: str, news: str = "") -> View:
     )
 
 
+# Without the bands around them.
+_LINES = """
+    [...document.querySelectorAll('.charts .plot')]
+        .flatMap((one) => globalThis.Chart?.getChart(one)?.data.datasets ?? [])
+        .filter(({ label, fill }) => label && !fill).length
+"""
+
+
 def _job(name: str, job_id: str) -> View:
-    lines = "document.querySelectorAll('.charts .line').length"
     return View(
         name=name,
         path=f"/jobs/{job_id}",
-        shown=f"{lines} >= 4 && document.querySelector('.vitals dd')",
-        whole=f"{lines} >= 16 && document.querySelector('.map-summary')?.textContent",
+        shown=f"{_LINES} >= 4 && document.querySelector('.vitals dd')",
+        whole=f"{_LINES} >= 16 && document.querySelector('.map-summary')?.textContent",
         press=".charts .plot",
         key="ArrowRight",
         news="/units",
@@ -144,15 +151,14 @@ def _sweep(name: str, sweep_id: str) -> View:
 
 def _ended(content: Content) -> list[View]:
     one, other = content.ended
-    lines = "document.querySelectorAll('.charts .line').length >= 14"
     return [
         _jobs("jobs"),
         _job("job of 5,000 epochs", one),
         View(
             name="two of them compared",
             path=f"/compare?jobs={one},{other}",
-            shown=lines,
-            whole=lines,
+            shown=f"{_LINES} >= 14",
+            whole=f"{_LINES} >= 14",
             press=".charts .plot",
             key="ArrowRight",
         ),

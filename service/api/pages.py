@@ -12,6 +12,8 @@ from fastapi.responses import FileResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 _WEB = Path(str(files("service.web")))
+# Its package is a wrapper for templates of other frameworks, which is not used here.
+_CHART_JS = Path(str(files("chartkick"))) / "django" / "static" / "chartkick"
 _SWAGGER = Path(str(files("fastapi_offline"))) / "static"
 
 # Nothing but our own files, no inline script and no inline style.
@@ -39,7 +41,7 @@ _PAGES = {
     "/compare": "compare",
     "/signin": "signin",
 }
-_IMPORT = re.compile(r'^(?:import|export|\}).* from "(/static/[^"]+)";$', re.MULTILINE)
+_IMPORT = re.compile(r'^(?:(?:import|export|\}).* from|import) "(/static/[^"]+)";', re.MULTILINE)
 
 
 def _modules(address: str) -> Iterator[str]:
@@ -47,7 +49,9 @@ def _modules(address: str) -> Iterator[str]:
     seen, waiting = {address}, [address]
     while waiting:
         yield (one := waiting.pop())
-        found = _IMPORT.findall((_WEB / one.removeprefix("/")).read_text(encoding="utf-8"))
+        path = _WEB / one.removeprefix("/")
+        # What is not ours imports nothing.
+        found = _IMPORT.findall(path.read_text(encoding="utf-8")) if path.exists() else []
         waiting += [other for other in dict.fromkeys(found) if other not in seen]
         seen.update(found)
 
@@ -110,5 +114,6 @@ def _content(path: Path, changed_at: int) -> bytes:
     return path.read_bytes()
 
 
+router.mount("/static/chartkick", _FreshFiles(directory=_CHART_JS))
 router.mount("/static", _FreshFiles(directory=_WEB / "static"))
 router.mount("/docs/static", StaticFiles(directory=_SWAGGER))

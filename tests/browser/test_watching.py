@@ -6,6 +6,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from tests.browser.complaints import Complaints
+from tests.browser.drawn import drawn
 from tests.stack import Stack, digits_spec, wait_for
 
 DYING = {
@@ -160,7 +161,7 @@ def test_two_jobs_are_compared(page: Page, stack: Stack) -> None:
     expect(page.get_by_text("differs from epoch 0")).to_be_visible()
     chart = page.get_by_role("figure", name=re.compile("train loss"))
     figure = chart if chart.count() else page.locator("figure", has_text="train loss")
-    expect(figure.locator(".line")).to_have_count(2)
+    assert len(drawn(figure.locator("canvas")).curves) == 2
 
 
 def test_twins_part_at_the_step_that_the_service_names(page: Page, stack: Stack) -> None:
@@ -214,11 +215,11 @@ def test_a_sweep_is_followed_and_leads_to_its_jobs(page: Page, stack: Stack) -> 
     page.select_option("[name=rows]", "activation.name")
     expect(page.locator(".heat tbody th").first).to_have_text("relu")
     page.click("text=Lines")
-    expect(page.locator(".chart .line")).to_have_count(2)
-    expect(page.locator(".chart .band")).to_have_count(2)
-    page.reload()
-    expect(page.locator(".chart .line")).to_have_count(2)
-    expect(page.locator(".chart .band")).to_have_count(2)
+    for _ in range(2):
+        curves = drawn(page.locator(".chart canvas")).curves
+        edges = ["relu, range", None, "tanh, range", None]
+        assert [curve.label for curve in curves] == ["relu", "tanh", *edges]
+        page.reload()
 
 
 def test_a_sweep_is_cancelled_and_taken_up_again(page: Page, stack: Stack) -> None:
@@ -288,7 +289,7 @@ def test_a_page_can_be_loaded_again_while_the_service_is_away(
     page.reload()
     expect(page.locator("#connection")).to_contain_text("Shown is what it said last")
     expect(page.locator(".vitals dd").nth(1)).to_have_text(loss)
-    expect(page.locator(".charts .line").first).to_have_attribute("d", re.compile("L"))
+    assert drawn(page.locator(".charts canvas").first).named("training").values
     stack.start("service.api")
     expect(page.locator("#connection")).to_be_hidden()
 

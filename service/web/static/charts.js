@@ -1,6 +1,7 @@
-// The one door to what draws. Pages know these names and nothing of SVG or canvas.
+// The one door to what draws. Pages know these names and nothing of Chart.js, SVG or canvas.
 
-export { LineChart, sparkline } from "/static/charts/line.js";
+export { LineChart } from "/static/charts/line.js";
+export { sparkline } from "/static/charts/sparkline.js";
 export { UnitMap } from "/static/charts/unit-map.js";
 export { heatColour } from "/static/charts/colours.js";
 export { ActivationPlot } from "/static/charts/activation.js";

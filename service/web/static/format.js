@@ -3,6 +3,9 @@
 
 const NONE = "–";
 
+/** Of these, what an axis has a place for. */
+export const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
+
 export function number(value, digits = 4) {
   if (value === null || value === undefined) return NONE;
   if (typeof value === "string") return value.replace("Infinity", "∞").replace("-", "−");

@@ -14,7 +14,7 @@ DASHBOARD = [
     *("/", "/jobs/new", "/jobs/job_1", "/sweeps", "/sweeps/swp_1", "/compare?jobs=a,b"),
     *("/studies", "/studies/std_1", "/datasets", "/datasets/dat_1", "/signin"),
 ]
-_IMPORT = re.compile(r'(?:from|import\() ?["`](/static/[^"`]+)["`]')
+_IMPORT = re.compile(r'(?:from |import |import\()["`](/static/[^"`]+)["`]')
 _ADDRESS = re.compile(r'"/(?:v1|sweeps|jobs|compare)[/"?]')
 _LINK = re.compile(r'(?:href|src)="([^"#][^"]*)"')
 
@@ -55,6 +55,7 @@ def test_the_dashboard_may_run_and_style_itself_by_files_alone(
         ("/static/app.js", "text/javascript"),
         ("/static/docs.js", "text/javascript"),
         ("/static/style.css", "text/css"),
+        ("/static/chartkick/Chart.bundle.js", "text/javascript"),
         ("/docs/static/swagger-ui-bundle.js", "text/javascript"),
         ("/favicon.ico", "image/svg+xml"),
     ],

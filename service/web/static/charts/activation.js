@@ -1,10 +1,13 @@
 // An activation and its derivative, with its kinks and the convention that was chosen at 0.
 
-import { h, show, svg } from "/static/dom.js";
+import { h } from "/static/dom.js";
 import { number } from "/static/format.js";
+import { axis } from "/static/charts/axes.js";
+import { ink, inkOf } from "/static/charts/chartjs.js";
+import { Plot } from "/static/charts/plot.js";
 import { compile, constant } from "/static/charts/formula.js";
 
-const [WIDTH, HEIGHT] = [460, 190];
+const HEIGHT = 190;
 const [LOW, HIGH] = [-4, 4];
 const STEPS = 321; // odd: no place that a kink has is among the samples
 const SMALL = 1e-5;
@@ -21,46 +24,53 @@ function kinksOf(choice, compute) {
 
 export class ActivationPlot {
   constructor() {
-    this.canvas = svg("svg", { class: "plot", role: "img", viewBox: `0 0 ${WIDTH} ${HEIGHT}` });
+    this.element = h("figure", { class: "chart preview" });
+    this.plot = new Plot(this.element, HEIGHT, () => this.#draw());
+    this.canvas = this.plot.canvas;
     this.text = h("p", { class: "hint" });
     this.legend = h("ul", { class: "legend" }, h("li", { class: "s0" }, "φ(x)"), h("li", { class: "s1" }, "φ′(x)"));
-    this.element = h("figure", { class: "chart preview" }, h("figcaption", {}, h("strong", {}, "Activation")), this.legend, this.canvas, this.text);
+    this.element.append(h("figcaption", {}, h("strong", {}, "Activation")), this.legend, this.canvas, this.text);
   }
 
   /** `choice`: the catalogue's entry; `parameters`: numbers by name; `chosen`: φ′(0), or null. */
   update(choice, parameters, chosen) {
     const compute = compile(choice.formula, parameters);
-    this.canvas.style.display = compute ? "" : "none";
+    this.canvas.hidden = !compute;
     if (!compute) return void (this.text.textContent = `φ(x) = ${choice.formula}`);
     const kinks = kinksOf(choice, compute);
     const pytorch = choice.framework_conventions ? constant(choice.framework_conventions.pytorch, choice.formula, parameters) : null;
     const atZero = kinks.find(({ x }) => x === 0);
     const convention = atZero ? (chosen ?? pytorch) : null;
-    this.#draw(compute, kinks, convention);
+    this.shown = { compute, kinks, convention };
+    this.#draw();
     this.text.textContent = this.#describe(choice, kinks, atZero, chosen, convention);
     this.canvas.setAttribute("aria-label", `${choice.name} and its derivative. ${this.text.textContent}`);
   }
 
-  #draw(compute, kinks, convention) {
+  #draw() {
+    if (!this.shown || !this.plot.width) return;
+    const { compute, kinks, convention } = this.shown;
     const [least, most] = [Math.min(-1.5, (convention ?? 0) - 0.2), Math.max(2.2, (convention ?? 0) + 0.2)];
-    const px = (x) => ((x - LOW) / (HIGH - LOW)) * WIDTH;
-    const py = (y) => HEIGHT - 6 - ((y - least) / (most - least)) * (HEIGHT - 12);
     const xs = Array.from({ length: STEPS + 1 }, (_, i) => LOW + ((HIGH - LOW) * (i + 0.5)) / (STEPS + 1));
-    const path = (value) => xs.map((x, i) => {
-      // A jump is no line.
-      const jumps = i > 0 && kinks.some((kink) => xs[i - 1] < kink.x && kink.x <= x);
-      return `${i === 0 || (jumps && value !== compute) ? "M" : "L"}${px(x).toFixed(1)},${py(Math.max(least - 9, Math.min(most + 9, value(x)))).toFixed(1)}`;
-    }).join("");
-    show(this.canvas,
-      svg("line", { class: "axis", x1: 0, x2: WIDTH, y1: py(0), y2: py(0) }),
-      svg("line", { class: "axis", x1: px(0), x2: px(0), y1: 0, y2: HEIGHT }),
-      [-2, 2].map((x) => svg("text", { class: "tick", x: px(x), y: py(0) + 13, "text-anchor": "middle" }, number(x))),
-      [-1, 1, 2].map((y) => svg("text", { class: "tick", x: px(0) - 4, y: py(y) + 4, "text-anchor": "end" }, number(y))),
-      kinks.map(({ x }) => svg("line", { class: "kink", x1: px(x), x2: px(x), y1: 0, y2: HEIGHT })),
-      svg("path", { class: "line value", d: path(compute) }),
-      svg("path", { class: "line slope", d: path((x) => slope(compute, x)) }),
-      kinks.flatMap(({ x, left, right }) => [left, right].map((y) => svg("circle", { class: "limit", cx: px(x), cy: py(y), r: 3.5 }))),
-      convention !== null && svg("circle", { class: "convention", cx: px(0), cy: py(convention), r: 5.5 }));
+    // A jump is no line.
+    const jumps = (x, i) => i > 0 && kinks.some((kink) => xs[i - 1] < kink.x && kink.x <= x);
+    const slopes = xs.flatMap((x, i) => [...(jumps(x, i) ? [{ x, y: NaN }] : []), { x, y: slope(compute, x) }]);
+    const limits = kinks.flatMap(({ x, left, right }) => [left, right].map((y) => ({ x, y })));
+    const points = { showLine: false, borderColor: inkOf(1), order: -1 };
+    this.plot.across.lines = kinks.map(({ x }) => ({ x, ink: ink("odd"), dash: [3, 3] }));
+    this.plot.show([
+      { label: "φ(x)", data: xs.map((x) => ({ x, y: compute(x) })), borderColor: inkOf(0) },
+      { label: "φ′(x)", data: slopes, borderColor: inkOf(1) },
+      { ...points, label: "one-sided", data: limits, pointRadius: 3.5, pointBackgroundColor: ink("card"), pointBorderColor: inkOf(1), pointBorderWidth: 1.5 },
+      { ...points, label: "φ′(0)", data: convention === null ? [] : [{ x: 0, y: convention }], pointRadius: 5.5, pointBackgroundColor: inkOf(1), order: -2 },
+    ], { scales: { x: this.#crossing(LOW, HIGH, [-2, 2], "y"), y: this.#crossing(least, most, [-1, 1, 2], "x") } });
+  }
+
+  /** One that crosses the other at 0, and has ticks at these values alone. */
+  #crossing(min, max, values, other) {
+    const base = axis([min, max], { tight: true });
+    const looks = { border: { display: true, color: ink("line") }, grid: { display: false }, ticks: { ...base.ticks, padding: other === "x" ? -6 : 6 } }; // left of it, and below
+    return { ...base, ...looks, position: { [other]: 0 }, afterBuildTicks: (scale) => void (scale.ticks = values.map((value) => ({ value }))) };
   }
 
   #describe(choice, kinks, atZero, chosen, convention) {

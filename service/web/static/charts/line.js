@@ -1,12 +1,15 @@
-// Line charts in SVG: series with optional bands, linear or logarithmic, marks, a reading by mouse
-// and by arrow keys. Values that are not finite break the line and are flagged at the upper edge.
+// Line charts: series with optional bands, linear or logarithmic, marks, a reading by mouse and by arrow
+// keys. Values that are not finite break the line and are flagged at the upper edge.
 
-import { announce, fresh, h, show, svg } from "/static/dom.js";
-import { number } from "/static/format.js";
-import { axis, isNumber } from "/static/charts/scale.js";
+import { announce, fresh, h, show } from "/static/dom.js";
+import { isNumber, number } from "/static/format.js";
+import { axis } from "/static/charts/axes.js";
+import { ink, inkOf } from "/static/charts/chartjs.js";
+import { Plot } from "/static/charts/plot.js";
 
 const HEIGHT = 210;
-const EDGE = { left: 58, right: 12, top: 12, bottom: 30 };
+const LEFT = 58; // of every chart, so that those of a column can be compared
+const TICK_EVERY = 80;
 
 /** @typedef {{name: string, x: number[], y: any[], low?: any[], high?: any[]}} Series */
 
@@ -14,24 +17,18 @@ export class LineChart {
   /** `include`: values that the y axis always shows. `format`: of y values. */
   constructor({ title, note = "", x = "epoch", kind = "linear", include = [], format = number, tight = false, xKind = "linear" }) {
     Object.assign(this, { title, x, kind, include, format, tight, xKind, series: [], marks: [], cursor: null });
-    this.canvas = svg("svg", { class: "plot", role: "img", tabindex: 0, height: HEIGHT });
+    this.element = h("figure", { class: "chart" });
+    this.plot = new Plot(this.element, HEIGHT, () => this.#draw(), { tabindex: 0 });
+    this.canvas = this.plot.canvas;
     this.legend = h("ul", { class: "legend" });
     this.reading = h("p", { class: "reading", hidden: true });
     this.bare = h("p", { class: "bare", hidden: true }, "Nothing measured yet.");
     const caption = h("figcaption", { id: fresh("chart") }, h("strong", {}, title), note && h("span", {}, note));
-    this.element = h("figure", { class: "chart" }, caption, this.legend, h("div", { class: "stage" }, this.canvas, this.reading), this.bare);
+    this.element.append(caption, this.legend, h("div", { class: "stage" }, this.canvas, this.reading), this.bare);
     this.canvas.addEventListener("pointermove", (event) => this.#point(event));
     this.canvas.addEventListener("pointerleave", () => this.#read(null));
     this.canvas.addEventListener("blur", () => this.#read(null));
     this.canvas.addEventListener("keydown", (event) => this.#step(event));
-    // The only one to measure: reading a width while others draw would have the browser lay out the page
-    // anew for each chart.
-    new ResizeObserver(([entry]) => {
-      const width = Math.round(entry.contentRect.width);
-      if (width === this.width) return;
-      this.width = width;
-      this.#draw();
-    }).observe(this.element);
   }
 
   /** @param {Series[]} series; marks: {x, text} are vertical lines. */
@@ -45,26 +42,18 @@ export class LineChart {
   }
 
   #draw() {
-    const { series, width = 0 } = this;
-    if (width < 60) return;
+    const { series } = this;
+    if (this.plot.width < 60) return;
     const some = series.some((one) => one.y.some((value) => value !== null && value !== undefined));
     this.bare.hidden = some;
-    this.canvas.style.display = some ? "" : "none";
+    this.canvas.hidden = !some;
     this.#drawLegend();
     if (!some) return;
-    const xs = series.flatMap((one) => one.x);
-    const ys = series.flatMap((one) => [...one.y, ...(one.low ?? []), ...(one.high ?? [])]);
-    this.ax = axis(xs, { tight: true, kind: this.xKind, wanted: Math.max(2, Math.floor(width / 90)) });
-    if (this.x === "epoch") this.ax.ticks = this.ax.ticks.filter(Number.isInteger);
-    this.ay = axis(ys, { kind: this.kind, include: this.include, tight: this.tight });
-    this.px = (value) => EDGE.left + this.ax.at(value) * (width - EDGE.left - EDGE.right);
-    this.py = (value) => HEIGHT - EDGE.bottom - this.ay.at(value) * (HEIGHT - EDGE.top - EDGE.bottom);
-    this.canvas.setAttribute("width", width);
-    this.canvas.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     this.canvas.setAttribute("aria-label", `${this.title}. ${this.#summary()} Arrow keys read the values.`);
-    show(this.canvas, this.#grid(width), this.#drawMarks(), series.map((one, i) => this.#drawSeries(one, i)));
-    this.guide = svg("g", { class: "guide" });
-    this.canvas.append(this.guide);
+    this.#collect();
+    const datasets = [...series.map((one, i) => this.#line(one, i)), ...series.flatMap((one, i) => this.#band(one, i))];
+    this.plot.show(datasets, { layout: { padding: { top: 12, right: 12 } }, scales: { x: this.#xAxis(), y: this.#yAxis() } });
+    if (this.cursor !== null) this.#read(this.cursor);
   }
 
   #drawLegend() {
@@ -80,73 +69,52 @@ export class LineChart {
     }).slice(0, 6).join(" ");
   }
 
-  #grid(width) {
-    const bottom = HEIGHT - EDGE.bottom;
-    return [
-      this.ay.ticks.map((tick) => [
-        svg("line", { class: "grid", x1: EDGE.left, x2: width - EDGE.right, y1: this.py(tick), y2: this.py(tick) }),
-        svg("text", { class: "tick", x: EDGE.left - 7, y: this.py(tick) + 4, "text-anchor": "end" }, this.format(tick)),
-      ]),
-      this.ax.ticks.map((tick) => [
-        svg("line", { class: "grid", x1: this.px(tick), x2: this.px(tick), y1: bottom, y2: bottom + 4 }),
-        svg("text", { class: "tick", x: this.px(tick), y: bottom + 17, "text-anchor": "middle" }, number(tick)),
-      ]),
-      svg("text", { class: "tick", x: width - EDGE.right, y: HEIGHT - 1, "text-anchor": "end" }, this.x),
-    ];
+  #xAxis() {
+    const most = Math.max(3, Math.floor(this.plot.width / TICK_EVERY));
+    const base = axis(this.series.flatMap((one) => one.x), { kind: this.xKind, tight: true, most, whole: this.x === "epoch" });
+    const title = { display: true, text: this.x, align: "end", color: ink("soft"), padding: 0 };
+    return { ...base, grid: { ...base.grid, drawOnChartArea: false }, title };
   }
 
-  #drawMarks() {
-    return this.marks.map((mark) => [
-      svg("line", { class: "mark", x1: this.px(mark.x), x2: this.px(mark.x), y1: EDGE.top, y2: HEIGHT - EDGE.bottom }),
-      svg("text", { class: "tick", x: this.px(mark.x) + (this.ax.at(mark.x) > 0.6 ? -8 : 5), y: EDGE.top + 10, "text-anchor": this.ax.at(mark.x) > 0.6 ? "end" : "start" }, mark.text),
-    ]);
+  #yAxis() {
+    const values = this.series.flatMap((one) => [...one.y, ...(one.low ?? []), ...(one.high ?? [])]);
+    const { kind, include, tight, format } = this;
+    return { ...axis(values, { kind, include, tight, format }), afterFit: (scale) => void (scale.width = LEFT) };
   }
 
   #places(value) {
     return isNumber(value) && (this.kind !== "log" || value > 0);
   }
 
-  #drawSeries(one, i) {
-    const path = [];
-    const lone = [];
-    const odd = [];
-    let pen = "M";
-    for (let at = 0; at < one.x.length; at += 1) {
-      const value = one.y[at];
-      if (this.#places(value)) {
-        path.push(`${pen}${this.px(one.x[at]).toFixed(1)},${this.py(value).toFixed(1)}`);
-        if (pen === "M" && !this.#places(one.y[at + 1])) lone.push([this.px(one.x[at]), this.py(value)]);
-        pen = "L";
-      } else {
-        if (typeof value === "string") odd.push(this.px(one.x[at]));
-        pen = "M";
-      }
-    }
-    return svg("g", { class: `s${i % 10}${i > 9 ? " dashed" : ""}` },
-      this.#band(one),
-      svg("path", { class: "line", d: path.join("") }),
-      lone.map(([cx, cy]) => svg("circle", { class: "dot", cx, cy, r: 2.5 })),
-      odd.map((x) => svg("text", { class: "odd", x, y: EDGE.top + 4, "text-anchor": "middle" }, "✕")));
+  /** What stands across the plot: marks, and a cross for each value that is no number. */
+  #collect() {
+    this.marked = this.marks.map(({ x, text }) => ({ x, text, ink: ink("odd"), dash: [4, 3] }));
+    this.plot.across.lines = this.marked;
+    this.plot.across.crosses = this.series.flatMap((one) => one.x.filter((_, at) => typeof one.y[at] === "string").map((x) => ({ x, ink: ink("odd") })));
   }
 
-  #band(one) {
-    if (!one.low || !one.high) return null;
+  #line(one, i) {
+    const data = one.x.map((x, at) => ({ x, y: this.#places(one.y[at]) ? one.y[at] : NaN }));
+    // A value between two that are missing is no line: it gets a dot.
+    const isLone = (at) => !Number.isNaN(data[at].y) && !this.#places(one.y[at - 1]) && !this.#places(one.y[at + 1]);
+    const radii = data.map((_, at) => (isLone(at) ? 2.5 : 0));
+    return { label: one.name, data, borderColor: inkOf(i), backgroundColor: inkOf(i), borderDash: i > 9 ? [5, 3] : [], pointRadius: radii.some(Boolean) ? radii : 0 };
+  }
+
+  #band(one, i) {
+    if (!one.low || !one.high) return [];
     const ok = one.x.map((_, at) => at).filter((at) => this.#places(one.low[at]) && this.#places(one.high[at]));
-    if (ok.length < 2) return null;
-    const corner = (at, value) => `${this.px(one.x[at]).toFixed(1)},${this.py(value).toFixed(1)}`;
-    const there = ok.map((at) => corner(at, one.high[at]));
-    const back = ok.reverse().map((at) => corner(at, one.low[at]));
-    return svg("polygon", { class: "band", points: [...there, ...back].join(" ") });
+    if (ok.length < 2) return [];
+    const edge = (values) => ({ data: ok.map((at) => ({ x: one.x[at], y: values[at] })), borderWidth: 0, pointHoverRadius: 0, order: 1 });
+    return [{ ...edge(one.high), label: `${one.name}, range`, fill: "+1", backgroundColor: inkOf(i, 0.18) }, edge(one.low)];
   }
 
   #point(event) {
-    if (!this.px) return;
-    const share = (event.offsetX - EDGE.left) / (this.width - EDGE.left - EDGE.right);
-    const places = this.#stops();
+    if (!this.plot.chart) return;
+    const stops = this.#stops();
+    const far = (x) => Math.abs(this.plot.at(x) - event.offsetX);
     let best = 0;
-    places.forEach((x, at) => {
-      if (Math.abs(this.ax.at(x) - share) < Math.abs(this.ax.at(places[best]) - share)) best = at;
-    });
+    stops.forEach((x, at) => { if (far(x) < far(stops[best])) best = at; });
     this.#read(best);
   }
 
@@ -166,36 +134,18 @@ export class LineChart {
   }
 
   #read(cursor) {
-    this.cursor = cursor;
-    this.reading.hidden = cursor === null;
-    if (!this.guide) return;
-    if (cursor === null) return void show(this.guide);
-    const x = this.#stops()[cursor];
+    const x = cursor === null ? undefined : this.#stops()[cursor];
+    const { chart, across } = this.plot;
+    if (!chart || (x === undefined && this.cursor === null)) return;
+    this.cursor = x === undefined ? null : cursor;
+    this.reading.hidden = this.cursor === null;
+    const rows = this.series.map((one, i) => ({ one, i, at: one.x.indexOf(x) })).filter(({ one, at }) => at >= 0 && one.y[at] !== undefined && one.y[at] !== null);
+    across.lines = x === undefined ? this.marked : [...this.marked, { x, ink: ink("soft"), dash: [2, 3] }];
+    chart.setActiveElements(rows.filter(({ one, at }) => this.#places(one.y[at])).map(({ i, at }) => ({ datasetIndex: i, index: at })));
+    chart.draw();
     if (x === undefined) return;
-    const at = this.px(x);
-    const rows = this.series.map((one, i) => [one, i, one.y[one.x.indexOf(x)]]).filter(([, , y]) => y !== undefined && y !== null);
-    show(this.guide,
-      svg("line", { x1: at, x2: at, y1: EDGE.top, y2: HEIGHT - EDGE.bottom }),
-      rows.filter(([, , y]) => this.#places(y)).map(([, i, y]) => svg("circle", { class: `s${i % 10} dot`, cx: at, cy: this.py(y), r: 3.5 })));
     const name = (one) => (this.series.length > 1 ? `${one.name} ` : "");
-    show(this.reading, h("b", {}, `${this.x} ${number(x)} `), rows.slice(0, 12).map(([one, i, y]) => h("span", { class: `s${i % 10}` }, `${name(one)}${this.format(y)} `)));
-    this.reading.classList.toggle("left", at > this.width / 2);
+    show(this.reading, h("b", {}, `${this.x} ${number(x)} `), rows.slice(0, 12).map(({ one, i, at }) => h("span", { class: `s${i % 10}` }, `${name(one)}${this.format(one.y[at])} `)));
+    this.reading.classList.toggle("left", this.plot.at(x) > this.plot.width / 2);
   }
-}
-
-/** A few points as a line without axes; `fixed` is the span of y, left out: the data's. */
-export function sparkline(values, { label, fixed, kind = "linear" }) {
-  const [width, height] = [90, 24];
-  const ys = values.map((value) => (isNumber(value) && (kind !== "log" || value > 0) ? value : null));
-  const scale = fixed ? { at: (value) => (value - fixed[0]) / (fixed[1] - fixed[0]) } : axis(ys, { kind, tight: true });
-  const step = (width - 4) / Math.max(1, values.length - 1);
-  let pen = "M";
-  const path = ys.map((value, i) => {
-    if (value === null) return void (pen = "M");
-    const place = `${pen}${(2 + i * step).toFixed(1)},${(height - 3 - scale.at(value) * (height - 6)).toFixed(1)}`;
-    pen = "L";
-    return place;
-  });
-  return svg("svg", { class: "spark", role: "img", "aria-label": label, width, height, viewBox: `0 0 ${width} ${height}` },
-    svg("path", { class: "line", d: path.filter(Boolean).join("") }));
 }

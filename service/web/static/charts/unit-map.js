@@ -2,9 +2,8 @@
 // active. A unit that dies is a column going dark. Canvas: 4096 units x 200 epochs are 800,000 cells.
 
 import { announce, fresh, h, show } from "/static/dom.js";
-import { number } from "/static/format.js";
+import { isNumber, number } from "/static/format.js";
 import { colour } from "/static/charts/colours.js";
-import { isNumber } from "/static/charts/scale.js";
 
 const HEIGHT = 260;
 const LEFT = 40;

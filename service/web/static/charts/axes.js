@@ -1,0 +1,44 @@
+// Axes for Chart.js.
+
+import { isNumber, number } from "/static/format.js";
+import { ink } from "/static/charts/chartjs.js";
+
+const TICKS = 7;
+
+/** An axis over the values, as far as it has places for them. `include` widens a linear one; `tight`: it
+ * ends where the values do, and not at ticks. */
+export function axis(values, { kind = "linear", include = [], most = TICKS, tight = false, whole = false, format = number }) {
+  const usable = [...values, ...include].filter((value) => isNumber(value) && (kind !== "log" || value > 0));
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of usable) {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  const line = ink("line");
+  const base = {
+    border: { display: false },
+    grid: { color: line, tickColor: line },
+    ticks: { color: ink("soft"), maxRotation: 0, includeBounds: false, maxTicksLimit: most, precision: whole ? 0 : undefined, callback: (value) => format(value) },
+  };
+  if (kind === "log") return { ...base, ...logarithmic(low, high, tight) };
+  if (!(low < high)) return { ...base, type: "linear", suggestedMin: low, suggestedMax: high };
+  const ends = tight ? { min: low, max: high } : { suggestedMin: low, suggestedMax: high };
+  return { ...base, type: "linear", ...ends };
+}
+
+/** With ticks at powers of ten, at most seven: Chart.js's own are uneven over many decades, and below
+ * 1e-40 there are none. */
+function logarithmic(low, high, tight) {
+  if (low > high) [low, high] = [0.1, 1];
+  let first = Math.floor(Math.log10(low) + 1e-9);
+  let last = Math.ceil(Math.log10(high) - 1e-9);
+  if (first === last) [first, last] = [first - 1, last + 1];
+  const every = Math.ceil((last - first) / (TICKS - 1));
+  let ticks = [];
+  for (let power = first; power <= last; power += every) ticks.push(Number(`1e${power}`));
+  const isTight = tight && low < high;
+  const [min, max] = isTight ? [low, high] : [Number(`1e${first}`), Number(`1e${last}`)];
+  ticks = ticks.filter((tick) => min * 0.999 <= tick && tick <= max * 1.001);
+  if (ticks.length < 2) ticks = [min, ...ticks.filter((tick) => min < tick && tick < max), max];
+  return { type: "logarithmic", bounds: "data", min, max, afterBuildTicks: (scale) => void (scale.ticks = ticks.map((value) => ({ value }))) };
+}
