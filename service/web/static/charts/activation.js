@@ -69,7 +69,7 @@ export class ActivationPlot {
   /** One that crosses the other at 0, and has ticks at these values alone. */
   #crossing(min, max, values, other) {
     const base = axis([min, max], { tight: true });
-    const looks = { border: { display: true, color: ink("line") }, grid: { display: false }, ticks: { ...base.ticks, padding: other === "x" ? -6 : 6 } }; // left of it, and below
+    const looks = { border: { display: true, color: ink("line") }, grid: { display: false, drawTicks: false }, ticks: { ...base.ticks, padding: other === "x" ? -6 : 6 } }; // left of it, and below
     return { ...base, ...looks, position: { [other]: 0 }, afterBuildTicks: (scale) => void (scale.ticks = values.map((value) => ({ value }))) };
   }
 
