@@ -7,6 +7,7 @@ Redis being away is no reason to refuse anybody: for some seconds each process c
 import math
 import time
 from functools import cached_property
+from importlib import import_module
 from typing import cast
 
 import structlog
@@ -39,6 +40,8 @@ class Rates:
         if not scheme.startswith(("redis", "valkey")):
             return None
         scheme = "redis+unix" if scheme == "redis+socket" else scheme.replace("valkey", "redis")
+        # The library takes one that another thread is still importing for one without a version.
+        import_module("redis")
         patience = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5}
         url = f"{scheme}://{rest}"
         storage = cast(Storage, storage_from_string(url, wrap_exceptions=True, **patience))

@@ -1,5 +1,7 @@
 """How often a key may ask."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import httpx
@@ -60,3 +62,28 @@ def test_a_service_may_set_no_bound(settings: Settings, monkeypatch: pytest.Monk
     for name in ("SUBGRAD_HOME", "SUBGRAD_RATE"):
         monkeypatch.setenv(name, environment[name])
     assert all(count(Rates(Settings()), 200))
+
+
+_WHILE_IMPORTING = """
+import sys, threading, time
+from service.api.rates import Rates
+from service.settings import Settings
+
+begun = threading.Event()
+
+def be_slow(event, given):
+    if event == "import" and given[0] == "redis.backoff":
+        begun.set()
+        time.sleep(0.5)
+
+assert "redis" not in sys.modules
+sys.addaudithook(be_slow)
+threading.Thread(target=__import__, args=("redis",)).start()
+begun.wait()
+assert Rates(Settings(broker_url="redis://127.0.0.1:1/0", rate="1/hour")).wait_s("key_1") is None
+"""
+
+
+def test_the_first_request_may_come_while_others_still_import_the_client() -> None:
+    """As hints and streams do, on threads of theirs."""
+    subprocess.run([sys.executable, "-c", _WHILE_IMPORTING], check=True, timeout=60)

@@ -192,7 +192,7 @@ def test_a_stopping_worker_leaves_its_checkpoint_with_a_store_that_never_answers
     stored: Stack, s3: S3
 ) -> None:
     worker = stored.start_all()
-    job_id = stored.post(slow_spec())
+    job_id = stored.post(slow_spec(epochs=300))
     stored.wait_for_epoch(job_id, 2)
     with s3.frozen():
         worker.terminate()
