@@ -5,7 +5,7 @@ import { api } from "/static/urls.js";
 
 // A chart is some 400 pixels wide.
 const MOST_POINTS = 400;
-const LAYER_POINTS = 400;
+const LAYER_POINTS = 200; // of several layers a chart, with bands around them
 // What job-charts.js shows. Of long series the service looks for every column's extremes.
 const OF_EPOCHS = "epoch,train_loss,validation_loss,train_metric,validation_metric,grad_norm_mean,dead_fraction,dormant_fraction,saturated_fraction,kink_hits,kink_effective,loss_kink_hits,optimality_gap,weight_distance";
 const OF_LAYERS = "epoch,layer,units,dead,dormant,saturated,kink_hits,grad_norm_mean,update_ratio,effective_rank";

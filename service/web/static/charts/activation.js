@@ -42,13 +42,13 @@ export class ActivationPlot {
     const atZero = kinks.find(({ x }) => x === 0);
     const convention = atZero ? (chosen ?? pytorch) : null;
     this.shown = { compute, kinks, convention };
-    this.#draw();
+    this.plot.soon();
     this.text.textContent = this.#describe(choice, kinks, atZero, chosen, convention);
     this.canvas.setAttribute("aria-label", `${choice.name} and its derivative. ${this.text.textContent}`);
   }
 
   #draw() {
-    if (!this.shown || !this.plot.width) return;
+    if (!this.shown) return;
     const { compute, kinks, convention } = this.shown;
     const [least, most] = [Math.min(-1.5, (convention ?? 0) - 0.2), Math.max(2.2, (convention ?? 0) + 0.2)];
     const xs = Array.from({ length: STEPS + 1 }, (_, i) => LOW + ((HIGH - LOW) * (i + 0.5)) / (STEPS + 1));

@@ -35,10 +35,7 @@ export class LineChart {
   update(series, { marks = [] } = {}) {
     this.series = series;
     this.marks = marks;
-    if (!this.waiting) {
-      this.waiting = true;
-      requestAnimationFrame(() => { this.waiting = false; this.#draw(); });
-    }
+    this.plot.soon();
   }
 
   #draw() {

@@ -4,23 +4,56 @@ import { h } from "/static/dom.js";
 import { Chart, onTheme } from "/static/charts/chartjs.js";
 import { Across } from "/static/charts/across.js";
 
+const BUDGET_MS = 8;
+const waiting = new Set();
+let isComing = false;
+
+
+/** Draws what waits, one after the other; what a frame has no time for waits for the next, so that
+ * many charts with news at once hold up no key. */
+function drawWaiting() {
+  const began = performance.now();
+  isComing = false;
+  try {
+    for (const plot of waiting) {
+      waiting.delete(plot);
+      plot.draw();
+      if (performance.now() - began > BUDGET_MS) break;
+    }
+  } finally {
+    if (waiting.size) comeSoon();
+  }
+}
+
+function comeSoon() {
+  if (!isComing) requestAnimationFrame(drawWaiting);
+  isComing = true;
+}
+
 export class Plot {
   width = 0;
   across = new Across();
 
-  /** `draw` is to call `show`, and is called whenever width or colours are others. */
+  /** `draw` is to call `show`. It is called whenever `soon` was, or width or colours are others. */
   constructor(element, height, draw, properties = {}) {
     this.height = height;
+    this.draw = draw;
     this.canvas = h("canvas", { class: "plot", role: "img", ...properties });
-    onTheme(() => this.width && draw());
+    onTheme(() => this.soon());
     // The only one to measure: reading a width while others draw would have the browser lay out the page
     // anew for each chart.
     new ResizeObserver(([entry]) => {
       const width = Math.round(entry.contentRect.width);
       if (width === this.width) return;
       this.width = width;
-      draw();
+      this.soon();
     }).observe(element);
+  }
+
+  soon() {
+    if (!this.width) return; // not in the page yet, or hidden
+    waiting.add(this);
+    comeSoon();
   }
 
   show(datasets, options) {

@@ -1,10 +1,10 @@
 // The jobs: newest first, filtered by the address, fresh while they are looked at.
 
 import { keepLooking, read } from "/static/api.js";
-import { sparkline } from "/static/charts.js";
 import { h, setTitle, show } from "/static/dom.js";
 import { ago, count, jobTitle, network, number, percent, standing, time } from "/static/format.js";
 import { empty, failure } from "/static/notices.js";
+import { sparkline } from "/static/sparkline.js";
 import { api, page } from "/static/urls.js";
 
 const LIMIT = 25;
