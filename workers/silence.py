@@ -4,6 +4,7 @@ Linux alone tells how much a process has done; elsewhere nobody is thought to ha
 is not noticed either: it cannot be told from one that trains, and a cancel ends it.
 """
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -50,4 +51,4 @@ def processor_seconds(pid: int) -> float | None:
         return None
     # The second field is its name in parentheses, which may hold anything; then come the third on.
     user, system = stat.rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / 100
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")

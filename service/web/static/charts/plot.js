@@ -39,7 +39,7 @@ export class Plot {
     this.height = height;
     this.draw = draw;
     this.canvas = h("canvas", { class: "plot", role: "img", ...properties });
-    onTheme(() => this.soon());
+    onTheme(() => this.width && this.draw()); // at once: paper waits for no frame
     // The only one to measure: reading a width while others draw would have the browser lay out the page
     // anew for each chart.
     new ResizeObserver(([entry]) => {
