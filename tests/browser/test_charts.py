@@ -75,6 +75,15 @@ def test_an_axis_has_ticks_however_many_decades_it_spans(page: Page, database: D
     assert heights[0] - heights[1] == pytest.approx(heights[1] - heights[2])
 
 
+@pytest.mark.parametrize(
+    "losses", [[1.7e308], [1.7e308, 1.7e308], [-1.7e308, 1.7e308], [5e-324, 1.7e308]]
+)
+def test_what_is_nearly_too_large_for_a_float_keeps_no_page_waiting(
+    page: Page, database: Database, losses: list[float]
+) -> None:
+    assert _shown(page, database, losses).ticks
+
+
 @pytest.mark.parametrize("losses", [[2.5], [2.5, 2.5, 2.5]], ids=["once", "always the same"])
 def test_a_value_alone_is_seen(page: Page, database: Database, losses: list[float]) -> None:
     chart = _shown(page, database, losses)

@@ -4,6 +4,8 @@ import { isNumber, number } from "/static/format.js";
 import { ink } from "/static/charts/chartjs.js";
 
 const TICKS = 7;
+/** Of a linear axis: Chart.js looks for ticks for ever where one lies beyond what float64 holds. */
+const MOST = Number.MAX_VALUE / 8;
 
 /** An axis over the values, as far as it has places for them. `include` widens a linear one; `tight`: it
  * ends where the values do, and not at ticks. */
@@ -21,8 +23,12 @@ export function axis(values, { kind = "linear", include = [], most = TICKS, tigh
     ticks: { color: ink("soft"), maxRotation: 0, includeBounds: false, maxTicksLimit: most, precision: whole ? 0 : undefined, callback: (value) => format(value) },
   };
   if (kind === "log") return { ...base, ...logarithmic(low, high, tight) };
-  if (!(low < high)) return { ...base, type: "linear", suggestedMin: low, suggestedMax: high };
-  const ends = tight ? { min: low, max: high } : { suggestedMin: low, suggestedMax: high };
+  if (low > high) [low, high] = [0, 1];
+  const isHuge = low < -MOST || high > MOST;
+  [low, high] = [low, high].map((end) => Math.min(Math.max(end, -MOST), MOST));
+  const room = low === high ? Math.abs(low) / 2 || 0.5 : 0;
+  [low, high] = [low - room, high + room];
+  const ends = isHuge || (tight && !room) ? { min: low, max: high } : { suggestedMin: low, suggestedMax: high };
   return { ...base, type: "linear", ...ends };
 }
 
@@ -32,6 +38,7 @@ function logarithmic(low, high, tight) {
   if (low > high) [low, high] = [0.1, 1];
   let first = Math.floor(Math.log10(low) + 1e-9);
   let last = Math.ceil(Math.log10(high) - 1e-9);
+  [first, last] = [Math.max(first, -323), Math.min(last, 308)]; // beyond, float64 has no powers of ten
   if (first === last) [first, last] = [first - 1, last + 1];
   const every = Math.ceil((last - first) / (TICKS - 1));
   let ticks = [];

@@ -8,7 +8,6 @@ const BUDGET_MS = 8;
 const waiting = new Set();
 let isComing = false;
 
-
 /** Draws what waits, one after the other; what a frame has no time for waits for the next, so that
  * many charts with news at once hold up no key. */
 function drawWaiting() {
