@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from service.db.access_tables import AuditRow
-from service.db.types import now, now_plus
+from service.db.aging import remove_older
+from service.db.types import now
 from service.domain.audit import Change
 from service.domain.ids import new_id
 
@@ -49,15 +50,7 @@ def record_all(session: Session, changes: Sequence[tuple[Actor, str | None]]) ->
 
 def forget(session: Session, *, after_s: float, limit: int) -> int:
     """Removes at most `limit` lines that are older, and returns how many those were."""
-    old = (
-        select(AuditRow.id)
-        .where(AuditRow.at < select(now_plus(-after_s)).scalar_subquery())
-        .order_by(AuditRow.at)
-        .limit(limit)
-    )
-    gone = session.scalars(old).all()
-    session.execute(delete(AuditRow).where(AuditRow.id.in_(gone)))
-    return len(gone)
+    return remove_older(session, AuditRow.id, AuditRow.at, after_s=after_s, limit=limit)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from service.db.aging import remove_older
 from service.db.tables import IdempotencyRow
-from service.db.types import now, now_plus
+from service.db.types import now
 from service.db.upsert import insert_ignoring
 from service.domain.access import DEFAULT_OWNER, digest
 from service.domain.errors import IdempotencyConflict
@@ -33,16 +34,8 @@ def claim_key(
 
 def forget_old_keys(session: Session, *, after_s: float, limit: int) -> int:
     """Removes at most `limit` Idempotency-Keys that are older, and returns how many those were."""
-    old = (
-        select(IdempotencyRow.key)
-        .where(IdempotencyRow.created_at < select(now_plus(-after_s)).scalar_subquery())
-        .order_by(IdempotencyRow.created_at)
-        .limit(limit)
-    )
-    # Named one by one: a key that is being used again in this moment is waited for and gone.
-    gone = session.scalars(old).all()
-    session.execute(delete(IdempotencyRow).where(IdempotencyRow.key.in_(gone)))
-    return len(gone)
+    made_at = IdempotencyRow.created_at
+    return remove_older(session, IdempotencyRow.key, made_at, after_s=after_s, limit=limit)
 
 
 def forget_keys_of(session: Session, resource_ids: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from service.settings import Settings
 _log = structlog.get_logger(__name__)
 
 _LISTEN_S = 1.0
+"""Between two looks at whether to stop."""
 _AGAIN_AFTER_S = 0.5
 
 
@@ -32,9 +33,12 @@ class Doorbell:
             threading.Thread(target=self._listen, name="doorbell", daemon=True).start()
 
     def wait(self) -> None:
-        """Until it rings, `SUBGRAD_POLL_S` at most. After `answered` so long at least, however
-        often it rings: many jobs that are posted one by one are announced together."""
-        self._rung.wait(self._apart_s)
+        """Until it rings or all is to stop, `SUBGRAD_POLL_S` at most. After `answered` so long at
+        least, however often it rings: many jobs posted one by one are announced together."""
+        ends_at = time.monotonic() + self._apart_s
+        while not self._stop.is_set() and (left_s := ends_at - time.monotonic()) > 0:
+            if self._rung.wait(min(left_s, _LISTEN_S)):
+                break
         self._stop.wait(max(0.0, self._not_before - time.monotonic()))
         # What rings from now on is about something that the look may not see.
         self._rung.clear()

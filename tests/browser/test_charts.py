@@ -2,39 +2,44 @@
 
 import itertools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
 
 from service.db import Database
+from service.domain.events import EpochEvent
 from tests.browser.drawn import Drawn, drawn
 from tests.browser.recorded import end, layered, running, told
 from tests.integration.db.record import record
 from tests.stack import wait_for
 
 
-def _shown(page: Page, database: Database, losses: list[Any]) -> Drawn:
-    """The chart of the loss of a job that had these."""
-    job_id, held = running(database, epochs=50)
-    for number, loss in enumerate(losses):
-        record(database, held, told(job_id, number, train_loss=loss))
-    end(database, held)
-    page.goto(f"/jobs/{job_id}")
-    return _chart(page, "Loss")
-
-
 def _chart(page: Page, title: str) -> Drawn:
     return drawn(page.locator("figure", has_text=title).first.locator("canvas"))
 
 
-def _norms(page: Page, database: Database, norms: list[float]) -> Drawn:
-    """The chart, with a logarithmic axis, of the gradient norms of a job that had these."""
+def _open(
+    page: Page, database: Database, tell: Callable[[str, int], EpochEvent], many: int
+) -> None:
+    """The page of a job of so many epochs, each as `tell` has it."""
     job_id, held = running(database, epochs=50)
-    for number, norm in enumerate(norms):
-        record(database, held, layered(job_id, number, grad_norm_mean=norm))
+    for number in range(many):
+        record(database, held, tell(job_id, number))
     end(database, held)
     page.goto(f"/jobs/{job_id}")
+
+
+def _shown(page: Page, database: Database, losses: list[Any]) -> Drawn:
+    """The chart of the loss of a job that had these."""
+    _open(page, database, lambda job, n: told(job, n, train_loss=losses[n]), len(losses))
+    return _chart(page, "Loss")
+
+
+def _norms(page: Page, database: Database, norms: list[float]) -> Drawn:
+    """The chart, with a logarithmic axis, of the gradient norms of a job that had these."""
+    _open(page, database, lambda job, n: layered(job, n, grad_norm_mean=norms[n]), len(norms))
     return _chart(page, "Gradient norm")
 
 
@@ -49,15 +54,8 @@ def test_what_is_no_number_breaks_the_line_and_is_marked(page: Page, database: D
 def test_each_power_of_ten_is_one_step_of_a_logarithmic_axis(
     page: Page, database: Database
 ) -> None:
-    job_id, held = running(database, epochs=9)
-    norms = [1e-3, 1e-2, 1e-1, 1.0, 10.0]
-    for number, norm in enumerate(norms):
-        record(database, held, layered(job_id, number, grad_norm_mean=norm))
-    record(database, held, layered(job_id, 5, grad_norm_mean=0.0))  # has no place on the axis
-    end(database, held)
-    page.goto(f"/jobs/{job_id}")
-    chart = page.locator("figure", has_text="Gradient norm")
-    shown = drawn(chart.locator("canvas"))
+    # The last has no place on the axis.
+    shown = _norms(page, database, [1e-3, 1e-2, 1e-1, 1.0, 10.0, 0.0])
     *places, last = shown.named("layer 0").places
     assert last is None
     heights = [place[1] for place in places if place is not None]

@@ -7,10 +7,8 @@ longer. Lanes share nothing but the data, so they neither wait for each other no
 """
 
 import queue
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,9 +23,6 @@ from workers.training.readings import Readings
 # Epochs that may wait to be reported: who reads slowly slows the training down.
 _BACKLOG = 4
 _LOOK_EVERY_S = 0.05
-_TURN_S = 0.0002
-"""A lane that comes back from its kernel needs Python's lock for some microseconds, and would wait
-for as long as Python lets another thread have it, which is 5 ms."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,11 +161,6 @@ def inline(lane: Lane, is_interrupted: Callable[[], bool]) -> Iterator[Result | 
 def side_by_side(lanes: Sequence[Lane]) -> Iterator[Result | None]:
     """The epochs of all lanes, a thread each, and None at least every 50 ms. Raises what a lane
     raised; when the caller leaves, the lanes end at their next step."""
-    with _short_turns():
-        yield from _side_by_side(lanes)
-
-
-def _side_by_side(lanes: Sequence[Lane]) -> Iterator[Result | None]:
     results = _Results()
     threads = [
         threading.Thread(target=results.fill, args=(lane,), name="lane", daemon=True)
@@ -184,16 +174,6 @@ def _side_by_side(lanes: Sequence[Lane]) -> Iterator[Result | None]:
         results.stop()
         for thread in threads:
             thread.join()
-
-
-@contextmanager
-def _short_turns() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(_TURN_S)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 class _Results:

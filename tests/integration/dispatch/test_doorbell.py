@@ -100,7 +100,7 @@ def test_a_job_is_announced_when_it_is_queued_however_seldom_the_relay_looks(
         what = "the job is announced"
         wait_for(lambda: client.llen("subgrad"), what=what, timeout_s=SELDOM_S / 2)
     stop.set()
-    hints.tell(_QUEUED)
-    relay.join()
+    relay.join(SELDOM_S / 2)
+    assert not relay.is_alive()
     hints.close()
     database.dispose()
