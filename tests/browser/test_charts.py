@@ -106,3 +106,20 @@ def test_a_chart_takes_the_colours_of_the_theme_and_the_width_of_the_page(
     narrow = changes(dark)
     assert narrow.ink == dark.ink
     assert narrow.curves[0].places != dark.curves[0].places
+
+
+_NOTE_WHAT_IS_PRINTED = """() => matchMedia("print").addEventListener("change", ({ matches }) => {
+    const chart = globalThis.Chart.getChart(document.querySelector(".charts .plot[aria-label]"));
+    if (matches) globalThis.printed = chart.data.datasets[0].borderColor;
+})"""
+
+
+def test_in_the_dark_a_chart_is_printed_in_the_colours_of_paper(
+    page: Page, database: Database
+) -> None:
+    light = _shown(page, database, [2.0, 1.0])
+    page.emulate_media(color_scheme="dark")
+    wait_for(lambda: _chart(page, "Loss").ink != light.ink, what="it is dark")
+    page.evaluate(_NOTE_WHAT_IS_PRINTED)
+    page.pdf()
+    assert page.evaluate("globalThis.printed") == light.ink

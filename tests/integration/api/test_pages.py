@@ -97,6 +97,12 @@ def test_a_page_names_all_modules_that_it_will_load(still: httpx.Client, path: s
     assert sorted(named) == sorted(needed)
 
 
+@pytest.mark.parametrize("path", DASHBOARD)
+def test_only_a_page_that_draws_loads_what_draws(still: httpx.Client, path: str) -> None:
+    draws = path.startswith(("/jobs/", "/sweeps/", "/studies/", "/compare"))
+    assert ("/static/chartkick/Chart.bundle.js" in still.get(path).text) is draws
+
+
 @pytest.mark.parametrize("path", [path for path in MODULES if path != "/static/urls.js"])
 def test_one_module_knows_the_addresses(still: httpx.Client, path: str) -> None:
     assert _ADDRESS.findall(still.get(path).text) == []
