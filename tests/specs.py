@@ -14,6 +14,14 @@ SMALL: dict[str, Any] = {
 }
 """A body of POST /v1/jobs that trains in no time."""
 
+MINIMAL: dict[str, Any] = {
+    "dataset": {"name": "digits"},
+    "activation": {"name": "relu"},
+    "loss": {"name": "cross_entropy"},
+    "optimizer": {"learning_rate": 0.1},
+}
+"""What has to be said; all else has a default."""
+
 
 def job_spec(**changes: Any) -> JobSpec:
     """SMALL with other values at its top level."""

@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 
 from service.client import Subgrad
+from service.domain.job import Job
+from tests.integration.client.commanded import LONG
+from tests.integration.client.commands import CommandLine
+from tests.specs import SMALL
 from tests.stack import Stack, running_stack
 
 
@@ -27,3 +31,21 @@ def url(stack: Stack) -> str:
 def client(url: str) -> Iterator[Subgrad]:
     with Subgrad(url) as client:
         yield client
+
+
+@pytest.fixture
+def run(url: str) -> CommandLine:
+    return CommandLine(url)
+
+
+@pytest.fixture
+def trained(client: Subgrad) -> Job:
+    return client.jobs.wait(client.jobs.create(SMALL).id)
+
+
+@pytest.fixture
+def stopped(client: Subgrad) -> Job:
+    """A job that was cancelled."""
+    job = client.jobs.create(LONG)
+    client.jobs.cancel(job.id)
+    return client.jobs.wait(job.id)

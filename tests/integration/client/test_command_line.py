@@ -3,13 +3,7 @@
 import csv
 import io
 import json
-import os
-import pty
-import signal
-import subprocess
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pyarrow import parquet
@@ -18,38 +12,11 @@ from service.client import Subgrad
 from service.domain.job import Job
 from service.domain.metrics import EPOCH_COLUMNS
 from service.domain.states import JobStatus
-from tests.integration.client.commands import PROGRAM, CommandLine, is_readable
+from tests.integration.client.commanded import LONG, SPEC, SWEEP
+from tests.integration.client.commands import CommandLine, is_readable
 from tests.integration.client.scripted import Answer, Scripted
 from tests.servers import free_port
 from tests.specs import SMALL
-from tests.stack import digits_spec
-
-LONG = digits_spec(epochs=10_000)
-SPEC = json.dumps(SMALL)
-SWEEP = json.dumps(
-    {
-        "base": SMALL,
-        "axes": {"optimizer.learning_rate": {"logspace": [0.001, 1e30, 8]}, "seed": {"range": 3}},
-    }
-)
-
-
-@pytest.fixture
-def run(url: str) -> CommandLine:
-    return CommandLine(url)
-
-
-@pytest.fixture
-def trained(client: Subgrad) -> Job:
-    return client.jobs.wait(client.jobs.create(SMALL).id)
-
-
-@pytest.fixture
-def stopped(client: Subgrad) -> Job:
-    """A job that was cancelled."""
-    job = client.jobs.create(LONG)
-    client.jobs.cancel(job.id)
-    return client.jobs.wait(job.id)
 
 
 def test_a_file_is_submitted_and_followed(run: CommandLine, tmp_path: Path) -> None:
@@ -310,77 +277,3 @@ def test_commands_are_completed(run: CommandLine, shell: str) -> None:
     done = run(environment=asked)
     assert "watch" in done.out
     assert "submit" not in done.out
-
-
-def on_a_terminal(run: CommandLine, *arguments: str) -> tuple[int, str]:
-    """Exit code, and what a terminal of 80 columns was sent."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*PROGRAM, *arguments],
-        env=run.environment | {"TERM": "xterm", "COLUMNS": "80"},
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    sent = b""
-    while chunk := _read(ours):
-        sent += chunk
-    os.close(ours)
-    return process.wait(60), sent.decode()
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # how Linux says that the other end was closed
-        return b""
-
-
-def test_a_terminal_sees_bars_and_sparklines(run: CommandLine, trained: Job) -> None:
-    code, sent = on_a_terminal(run, "watch", trained.id)
-    assert code == 0
-    assert "epoch 3 of 3" in sent
-    assert "train_loss" in sent
-    assert "█" in sent
-    assert "━" in sent
-
-
-def test_a_terminal_sees_the_bar_of_a_sweep(run: CommandLine, client: Subgrad) -> None:
-    sweep = client.sweeps.create({"base": SMALL, "axes": {"seed": {"range": 2}}})
-    code, sent = on_a_terminal(run, "watch", sweep.id)
-    assert code == 0
-    assert "2 succeeded" in sent
-    assert "━" in sent
-
-
-def test_ctrl_c_leaves_the_job_alone(run: CommandLine, client: Subgrad) -> None:
-    job = client.jobs.create(LONG)
-    with subprocess.Popen(
-        [*PROGRAM, "watch", job.id],
-        env=run.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.readline()
-        # Python drops an interrupt that arrives within a finalizer; a person presses again.
-        for _ in range(6):
-            process.send_signal(signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(5)
-                break
-        assert process.wait(1) == 130
-        assert "goes on" in process.stderr.read()
-    assert not client.jobs.get(job.id).is_terminal
-    client.jobs.cancel(job.id)
-
-
-def test_a_long_wait_of_the_queue_is_told(run: CommandLine) -> None:
-    body: dict[str, Any] = {"title": "Too many jobs wait already", "code": "queue_full"}
-    full = Answer(status=429, headers={"Retry-After": "90"}, body=json.dumps(body).encode())
-    with Scripted(full).running() as server:
-        done = run("submit", "-", "--url", server.url, stdin=SPEC)
-    assert done.code == 4
-    assert "Try again in 90 s." in done.errors

@@ -1,11 +1,13 @@
 """Trains cohorts through the engine's public entrance and sorts the events by member."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from service.domain.events import EndEvent, EpochEvent, StoppedEvent, TrainingEvent
 from service.domain.spec import JobSpec
@@ -15,6 +17,9 @@ from workers.training.chunk import BackEnd
 from workers.training.stacked import StackedTorch
 
 CPU = torch.device("cpu")
+
+GiveDiabetes = Callable[[NDArray[Any], NDArray[Any]], None]
+"""What the fixture `given_diabetes` takes: features [442, 10] and targets [442]."""
 
 DEVICE = CPU
 """Where trainings run that name no device. Set by `taking_turns`."""

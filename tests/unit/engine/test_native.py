@@ -19,8 +19,9 @@ from service.domain.events import StartedEvent
 from service.domain.spec import JobSpec
 from tests.specs import job_spec
 from tests.unit.engine.comparing import story_differences
+from tests.unit.engine.plain_cohorts import ACTIVATIONS
+from tests.unit.engine.random_cohorts import cohorts
 from tests.unit.engine.running import CPU, cohort_of, run_all
-from tests.unit.engine.test_against_plain_loop import ACTIVATIONS, cohorts
 from workers.training import train
 from workers.training.back_ends import choose_back_end
 from workers.training.native import NativeKernel, build, native_library

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.engine.test_against_plain_loop import CLASSES, SQUARES, TASKS, cohort, disagreements
+from tests.unit.engine.plain_cohorts import CLASSES, SQUARES, TASKS, cohort, disagreements
 
 NORMALIZATIONS = pytest.mark.parametrize("normalization", ["batch", "layer"])
 
