@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from service.db import Database
 from service.domain.events import EpochEvent
+from tests.browser.axe import serious
 from tests.browser.drawn import Drawn, drawn
 from tests.browser.recorded import end, layered, running, told
 from tests.integration.db.record import record
@@ -90,6 +91,14 @@ def test_a_value_alone_is_seen(page: Page, database: Database, losses: list[floa
     assert len(chart.ticks) >= 2
 
 
+def test_a_chart_has_its_name_before_it_is_drawn(page: Page, database: Database) -> None:
+    page.add_init_script("globalThis.requestAnimationFrame = () => 0")
+    _open(page, database, layered, 2)
+    loss = page.locator("figure", has_text="Loss").first.locator("canvas")
+    expect(loss).to_have_attribute("aria-label", "Loss")
+    assert serious(page) == []
+
+
 def test_a_chart_takes_the_colours_of_the_theme_and_the_width_of_the_page(
     page: Page, database: Database
 ) -> None:
@@ -109,7 +118,8 @@ def test_a_chart_takes_the_colours_of_the_theme_and_the_width_of_the_page(
 
 
 _NOTE_WHAT_IS_PRINTED = """() => matchMedia("print").addEventListener("change", ({ matches }) => {
-    const chart = globalThis.Chart.getChart(document.querySelector(".charts .plot[aria-label]"));
+    const drawn = document.querySelector(".charts .plot[aria-label*='Arrow keys']");
+    const chart = globalThis.Chart.getChart(drawn);
     if (matches) globalThis.printed = chart.data.datasets[0].borderColor;
 })"""
 

@@ -65,18 +65,21 @@ def live(database: Database) -> str:
     return job_id
 
 
+DRAWN = ".chart canvas[aria-label*='Arrow keys']"
+"""One has its name at once, and this with its first values."""
+
 SETTLED = {
     "jobs": "tbody tr",
     "job": ".unit-map",
     "new": ".facts dd",
     "sweeps": "tbody tr",
     "sweep": ".heat button",
-    "lines": ".chart canvas[aria-label]",
-    "compare": ".chart canvas[aria-label]",
+    "lines": DRAWN,
+    "compare": DRAWN,
     "datasets": "tbody tr",
     "dataset": "meter",
     "studies": ".tiles .card",
-    "study": ".charts canvas[aria-label]",
+    "study": DRAWN,
     "missing": "[role=alert]",
     "nothing": ".empty",
     "live": ".unit-map",

@@ -20,7 +20,7 @@ from tests.stack import Stack, digits_spec
 SETTLED = {
     "jobs": "tbody tr",
     "job": ".vitals dd",
-    "new": ".preview canvas[aria-label]",
+    "new": ".preview canvas[aria-label*='derivative']",
     "sweeps": "tbody tr",
     "sweep": ".heat button",
     "compare": "table.facts tbody th",

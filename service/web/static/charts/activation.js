@@ -25,7 +25,7 @@ function kinksOf(choice, compute) {
 export class ActivationPlot {
   constructor() {
     this.element = h("figure", { class: "chart preview" });
-    this.plot = new Plot(this.element, HEIGHT, () => this.#draw());
+    this.plot = new Plot(this.element, "Activation", HEIGHT, () => this.#draw());
     this.canvas = this.plot.canvas;
     this.text = h("p", { class: "hint" });
     this.legend = h("ul", { class: "legend" }, h("li", { class: "s0" }, "φ(x)"), h("li", { class: "s1" }, "φ′(x)"));

@@ -18,7 +18,7 @@ export class LineChart {
   constructor({ title, note = "", x = "epoch", kind = "linear", include = [], format = number, tight = false, xKind = "linear" }) {
     Object.assign(this, { title, x, kind, include, format, tight, xKind, series: [], marks: [], cursor: null });
     this.element = h("figure", { class: "chart" });
-    this.plot = new Plot(this.element, HEIGHT, () => this.#draw(), { tabindex: 0 });
+    this.plot = new Plot(this.element, title, HEIGHT, () => this.#draw(), { tabindex: 0 });
     this.canvas = this.plot.canvas;
     this.legend = h("ul", { class: "legend" });
     this.reading = h("p", { class: "reading", hidden: true });

@@ -33,11 +33,12 @@ export class Plot {
   width = 0;
   across = new Across();
 
-  /** `draw` is to call `show`. It is called whenever `soon` was, or width or colours are others. */
-  constructor(element, height, draw, properties = {}) {
+  /** `name`: for who cannot see it, until `draw` knows more to say. `draw` is to call `show`; it is
+   * called whenever `soon` was, or width or colours are others. */
+  constructor(element, name, height, draw, properties = {}) {
     this.height = height;
     this.draw = draw;
-    this.canvas = h("canvas", { class: "plot", role: "img", ...properties });
+    this.canvas = h("canvas", { class: "plot", role: "img", "aria-label": name, ...properties });
     onTheme(() => this.width && this.draw()); // at once: paper waits for no frame
     // The only one to measure: reading a width while others draw would have the browser lay out the page
     // anew for each chart.
