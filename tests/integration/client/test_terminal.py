@@ -5,8 +5,11 @@ import os
 import pty
 import signal
 import subprocess
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
+
+import pytest
 
 from service.client import Subgrad
 from service.domain.job import Job
@@ -57,6 +60,16 @@ def test_a_terminal_sees_the_bar_of_a_sweep(run: CommandLine, client: Subgrad) -
     assert "━" in sent
 
 
+@pytest.fixture
+def _heeded_interrupts() -> Iterator[None]:
+    """Whoever runs the tests in the background of a shell has them ignore Ctrl-C, and so would each
+    process that they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_heeded_interrupts")
 def test_ctrl_c_leaves_the_job_alone(run: CommandLine, client: Subgrad) -> None:
     job = client.jobs.create(LONG)
     with subprocess.Popen(
